@@ -1,0 +1,1 @@
+"""The command line. Names, flags and JSON keys are stable from their first release."""

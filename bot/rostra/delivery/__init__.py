@@ -1,0 +1,1 @@
+"""From an accepted event to a shown reply, through crashes, floods and outages."""

@@ -1,0 +1,1 @@
+"""The stages of the pipeline, outermost first in `rostra.app`."""

@@ -1,0 +1,1 @@
+"""What the core keeps: in memory for trials, in SQLite or PostgreSQL for good."""

@@ -1,0 +1,61 @@
+"""One question on its way through the pipeline, and the shapes of what handles it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .actions import Capabilities, Emit
+from .chat import Answerer, Utterance
+from .events import Event
+from .places import Permission, Person, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing a stage decided, for ``/why``: facts and figures, never the text of anybody."""
+
+    stage: str
+    what: str
+    facts: tuple[tuple[str, str | int | float | bool], ...] = ()
+
+
+@dataclass(slots=True)
+class Trace:
+    """The decisions made about one turn, in order. The only thing in a turn that grows."""
+
+    steps: list[Step] = field(default_factory=list[Step])
+
+    def note(self, stage: str, what: str, **facts: str | float | bool) -> None:
+        """Add a step. Facts are numbers and names, never what somebody wrote."""
+        self.steps.append(Step(stage=stage, what=what, facts=tuple(facts.items())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One event on its way inward. A stage that enriches it passes ``replace(turn, …)`` on.
+
+    ``question`` is the text to answer: the message and what could be read of its attachments. ``reply`` is the
+    id that every action about this turn carries, and the trace id that refusals name.
+    """
+
+    event: Event
+    author: Person
+    permission: Permission
+    reply: str
+    question: str
+    answerer: Answerer
+    capabilities: Capabilities
+    trace: Trace
+    history: tuple[Utterance, ...] = ()
+    system: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where the turn happens."""
+        return self.event.place
+
+
+Handler: TypeAlias = Callable[[Turn, Emit], Awaitable[None]]
+Stage: TypeAlias = Callable[[Handler], Handler]

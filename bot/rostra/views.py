@@ -1,0 +1,148 @@
+"""What commands answer with: platform-neutral parts that each adapter renders natively.
+
+Where a platform cannot show a part, its text form (`as_text`) serves. Controls carry opaque ids only: what
+they mean stays on our side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, assert_never
+
+Style: TypeAlias = Literal["plain", "primary", "danger"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Markdown as people write it in chats: emphasis, code, lists, links."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """One thing to press; pressing it sends a `rostra.events.Press` with ``control``."""
+
+    control: str
+    label: str
+    style: Style = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buttons:
+    """Buttons in one row, as far as the platform has room."""
+
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Pick ``least`` to ``most`` of these."""
+
+    control: str
+    prompt: str
+    choices: tuple[Choice, ...]
+    least: int = 1
+    most: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    name: str
+    label: str
+    value: str = ""
+    lines: int = 1
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """Fields to fill in; sending it sends a `rostra.events.Submit` with ``control`` as its form."""
+
+    control: str
+    title: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """Answers to put in order, under letters A, B, … in the order shown."""
+
+    control: str
+    question: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """Bytes to hand over. A picture is a file whose ``media_type`` starts with ``image/``."""
+
+    name: str
+    media_type: str
+    data: bytes
+    description: str = ""
+
+
+Part: TypeAlias = Text | Buttons | Choices | Form | Ballot | Table | File
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a command shows. ``private`` asks the platform to show it to the asker alone."""
+
+    parts: tuple[Part, ...]
+    private: bool = False
+
+
+def text(markdown: str, *, private: bool = False) -> View:
+    """Return a view of one text."""
+    return View(parts=(Text(text=markdown),), private=private)
+
+
+def as_text(view: View) -> str:
+    """Return the text form of a view, for platforms and people that have nothing else."""
+    return "\n\n".join(filter(None, map(_part, view.parts)))
+
+
+def _part(part: Part) -> str:
+    match part:
+        case Text():
+            return part.text
+        case Buttons():
+            return " · ".join(f"[{button.label}]" for button in part.buttons)
+        case Choices():
+            return "\n".join([part.prompt, *(f"- {choice.label}" for choice in part.choices)])
+        case Form():
+            return "\n".join([part.title, *(f"- {field.label}:" for field in part.fields)])
+        case Ballot():
+            answers = (
+                f"{letter}) {answer}" for letter, answer in zip("ABCDEFGHI", part.answers, strict=False)
+            )
+            return "\n\n".join([part.question, *answers])
+        case Table():
+            return _table(part)
+        case File():
+            return f"[{part.name}: {part.description or part.media_type}]"
+        case _:
+            assert_never(part)
+
+
+def _table(table: Table) -> str:
+    rows = [table.header, *table.rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(table.header))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+    return "\n".join(lines)
