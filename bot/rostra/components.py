@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict
 from .clock import Clock, SystemClock
 from .errors import ConfigError
 from .protocols import Model, Moderator
+from .refusals import Refusals
+from .routes import Routes
 
 Kind: TypeAlias = Literal["adapters", "moderators", "models", "commands", "stages", "cli", "benches"]
 KINDS: tuple[Kind, ...] = ("adapters", "moderators", "models", "commands", "stages", "cli", "benches")
@@ -50,6 +52,8 @@ class Services:
     clock: Clock = field(default_factory=SystemClock)
     models: Mapping[str, Model] = field(default_factory=dict[str, Model])
     moderators: Mapping[str, Moderator] = field(default_factory=dict[str, Moderator])
+    routes: Routes = field(default_factory=Routes)
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

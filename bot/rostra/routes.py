@@ -1,0 +1,36 @@
+"""Which answerer and which policy a place gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .places import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One ``[[routes]]`` of the configuration. ``place`` is a pattern over `Place.key`, such as ``discord/*``."""
+
+    place: str = "*"
+    answerer: str = "default"
+    policy: str = "default"
+
+
+class Routes:
+    """The routes in their order: the first whose pattern fits a place is its route."""
+
+    def __init__(self, routes: Sequence[Route] = ()) -> None:
+        self._routes = (*routes, Route())
+        self._found: dict[Place, Route] = {}
+
+    def of(self, place: Place) -> Route:
+        """Return the route of ``place``; the one after all others fits everything."""
+        found = self._found.get(place)
+        if found is None:
+            found = next(route for route in self._routes if fnmatchcase(place.key, route.place))
+            if len(self._found) > 10_000:  # places come and go; the patterns are cheap to ask again
+                self._found.clear()
+            self._found[place] = found
+        return found
