@@ -92,7 +92,7 @@ class Address:
 
     place: Place
     question: str
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     shown: tuple[str, ...] = ()
 
     @staticmethod
@@ -116,6 +116,7 @@ class Capabilities:
     - ``edit``: a shown reply can be replaced. Without ``append`` or ``edit`` answers arrive whole.
     - ``delete``: a shown reply can be taken away.
     - ``nonce``: performing twice with one key shows one message.
+    - ``typing``: it can show that an answer is being made.
     - ``length``: characters in one message, None where there is no limit worth knowing.
     - ``interval``: seconds between two changes of a shown reply that the platform puts up with.
     """
@@ -127,6 +128,7 @@ class Capabilities:
     buttons: bool = False
     forms: bool = False
     files: bool = False
+    typing: bool = False
     length: int | None = None
     interval: float = 0.0
 

@@ -39,7 +39,7 @@ class Message:
     sent_at: datetime
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Invocation:
     path: tuple[str, ...]
     options: Mapping[str, str]
     sent_at: datetime
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Press:
     control: str
     sent_at: datetime
     values: tuple[str, ...] = ()
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Submit:
     form: str
     fields: Mapping[str, str]
     sent_at: datetime
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Reaction:
     emoji: str
     added: bool
     sent_at: datetime
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class Edited:
     target: str
     text: str
     sent_at: datetime
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Deleted:
     target: str
     sent_at: datetime
     author: Person | None = None
-    extra: Mapping[str, str] = field(default=NOTHING)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 Event: TypeAlias = Message | Invocation | Press | Submit | Reaction | Edited | Deleted

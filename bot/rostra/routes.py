@@ -8,6 +8,9 @@ from fnmatch import fnmatchcase
 
 from .places import Place
 
+REMEMBERED = 10_000
+"""Places whose route is kept; more come and go, and the patterns are cheap to ask again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -30,7 +33,7 @@ class Routes:
         found = self._found.get(place)
         if found is None:
             found = next(route for route in self._routes if fnmatchcase(place.key, route.place))
-            if len(self._found) > 10_000:  # places come and go; the patterns are cheap to ask again
+            if len(self._found) >= REMEMBERED:
                 self._found.clear()
             self._found[place] = found
         return found

@@ -18,7 +18,7 @@ from .events import Event
 from .places import Person, Place
 from .protocols import Accepted, Duplicate
 from .turns import Step
-from .verdicts import Direction, Verdict
+from .verdicts import Judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +28,6 @@ class Entry:
     event: Event
     reply: Reply
     received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A verdict of the policy on one side of an exchange."""
-
-    direction: Direction
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from .actions import Capabilities, Emit
 from .chat import Answerer, Utterance
 from .events import Event
 from .places import Permission, Person, Place
+from .verdicts import Direction, Judged, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +27,15 @@ class Trace:
     """The decisions made about one turn, in order. The only thing in a turn that grows."""
 
     steps: list[Step] = field(default_factory=list[Step])
+    verdicts: list[Judged] = field(default_factory=list[Judged])
 
     def note(self, stage: str, what: str, **facts: str | float | bool) -> None:
         """Add a step. Facts are numbers and names, never what somebody wrote."""
         self.steps.append(Step(stage=stage, what=what, facts=tuple(facts.items())))
+
+    def judged(self, direction: Direction, verdict: Verdict) -> None:
+        """Add a verdict of the policy."""
+        self.verdicts.append(Judged(direction=direction, verdict=verdict))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ class Verdict:
 
     decision: Decision
     source: str
-    categories: Mapping[str, float] = field(default=NO_SCORES)
+    categories: Mapping[str, float] = field(default_factory=lambda: NO_SCORES)
     spans: tuple[Span, ...] = ()
     kind: VerdictKind = "judged"
     rule: str = ""
@@ -94,3 +94,11 @@ class Verdict:
     def score(self) -> float:
         """The highest score of any category."""
         return max(self.categories.values(), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict of the policy on one side of an exchange."""
+
+    direction: Direction
+    verdict: Verdict

@@ -117,3 +117,12 @@ def resend(reply: Reply) -> Reply:
             f"reply {reply.id!r} is {reply.state.value!r}; only a dead letter can be sent again"
         )
     return replace(reply, state=State.CLOSING, attempts=0, error="")
+
+
+def drop(reply: Reply) -> Reply:
+    """Return the reply as done without anything shown: there was nothing to answer."""
+    if reply.state is not State.ACCEPTED:
+        raise DeliveryError(
+            f"reply {reply.id!r} is {reply.state.value!r}; only what was not begun can be dropped"
+        )
+    return replace(reply, state=State.CLOSED)

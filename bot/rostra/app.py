@@ -1,0 +1,313 @@
+"""The composition root: opens what the configuration names, puts the stages in their order, runs the adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+
+from .answer import answer_with
+from .chat import Answerer
+from .clock import Clock, SystemClock
+from .command import Command, Commands
+from .components import Component, Services, find
+from .config import Settings, moderation_settings, permission_of
+from .delivery.delivery import Delivery
+from .delivery.outgoing import Retry
+from .desk import FrontDesk
+from .errors import ConfigError
+from .events import Message
+from .lanes import Lanes
+from .opening import open_all
+from .pipeline import compose
+from .places import Permission, Person
+from .protocols import Adapter, Model, Moderation, Moderator
+from .reception import MakeTurn, Reception
+from .refusals import Refusals
+from .routes import Routes
+from .stages.budget import deadline
+from .stages.coalesce import coalesce
+from .stages.dispatch import Dispatcher
+from .stages.history import remember
+from .stages.ignore import ignore
+from .stages.limits import Buckets, limit
+from .stages.persona import speak_as
+from .stages.presence import presence
+from .stores import Entry, Store
+from .supervise import keep_running
+from .turns import Stage, Trace, Turn
+
+log = structlog.get_logger(__name__)
+
+BUILT_IN = ("help", "reset", "stop", "why", "model", "persona")
+"""Commands that every bot has; they come through the same door as others."""
+
+PURGE_EVERY = 3600.0
+RECOVER_EVERY = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that is open, for those who put an app together themselves."""
+
+    settings: Settings
+    store: Store
+    models: Mapping[str, Model]
+    moderation: Moderation
+    adapters: Mapping[str, Adapter]
+    commands: Commands
+    refusals: Refusals
+    clock: Clock
+
+
+class App:
+    """A bot that is open. `run` it until its adapters end or it is told to `stop`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        settings = parts.settings
+        self._retry = Retry(
+            attempts=settings.delivery.attempts,
+            first_delay=settings.delivery.first_delay,
+            longest_delay=settings.delivery.longest_delay,
+        )
+        self._grace = settings.delivery.grace_seconds
+        self._stopping = asyncio.Event()
+        answerers = _answerers(settings, parts.models)
+        desk = FrontDesk(
+            store=parts.store,
+            answerers=answerers,
+            personas={name: persona.prompt for name, persona in settings.personas.items()},
+            commands=parts.commands,
+        )
+        delivery = Delivery(
+            adapters=parts.adapters,
+            ledger=parts.store,
+            clock=parts.clock,
+            refusals=parts.refusals,
+            retry=self._retry,
+        )
+        stages = _stages(parts, desk)
+        answer = answer_with(
+            parts.models, clock=parts.clock, first_token_seconds=settings.limits.first_token_seconds
+        )
+        self.reception = Reception(
+            store=parts.store,
+            delivery=delivery,
+            handler=compose(stages, answer),
+            make_turn=_turns(parts, desk, answerers),
+            lanes=Lanes(
+                concurrent=settings.limits.concurrent,
+                waiting=settings.limits.waiting,
+                waiting_per_lane=settings.limits.waiting_per_place,
+            ),
+            commands=parts.commands,
+            refusals=parts.refusals,
+            clock=parts.clock,
+            turn_seconds=settings.limits.answer_seconds + TURN_MARGIN,
+        )
+        desk.stopper = self.reception.stop
+
+    async def run(self) -> None:
+        """Run every adapter until all have ended or `stop` was called, then shut down within the grace.
+
+        Raises `ConfigError` where an adapter does: its token is wrong, say.
+        """
+        recovered = await self.reception.recover()
+        if recovered:
+            log.info("taking up what was left", replies=recovered)
+        chores = [asyncio.ensure_future(work) for work in (self._purge(), self._recover())]
+        adapters = [
+            asyncio.ensure_future(
+                keep_running(adapter, self.reception.accept, clock=self.parts.clock, retry=self._retry)
+            )
+            for adapter in self.parts.adapters.values()
+        ]
+        ended = asyncio.ensure_future(_all_or_first_failure(adapters))
+        told = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([ended, told], return_when=asyncio.FIRST_COMPLETED)
+            handed = await self.reception.close(self._grace)
+            if handed:
+                log.info("handed back", turns=handed)
+            if ended.done():
+                ended.result()
+        finally:
+            await _cancelled([ended, told, *chores, *adapters])
+
+    def stop(self) -> None:
+        """Ask `run` to shut down. Safe to call from a signal handler of the loop."""
+        self._stopping.set()
+
+    async def _purge(self) -> None:
+        keep = timedelta(days=self.parts.settings.storage.retention_days)
+        while True:
+            removed = await self.parts.store.purge(self.parts.clock.now() - keep)
+            if removed:
+                log.info("purged", contents=removed)
+            await self.parts.clock.sleep(PURGE_EVERY)
+
+    async def _recover(self) -> None:
+        # Dead letters that an operator sends again come from another process.
+        while True:
+            await self.parts.clock.sleep(RECOVER_EVERY)
+            await self.reception.recover(older_than=RECOVER_EVERY)
+
+
+TURN_MARGIN = 60.0
+"""Seconds that everything around the answer may take: moderation, history, commands."""
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, *, adapters: Mapping[str, Adapter] | None = None, clock: Clock | None = None
+) -> AsyncGenerator[App]:
+    """Open everything that ``settings`` names and close it again.
+
+    ``adapters`` stand in for the configured ones: ``rostra chat`` brings its console. Raises `ConfigError`,
+    `StoreError`, `ModelError`.
+    """
+    from .storage import open_store  # the database libraries take as long to import as all the rest
+
+    clock = clock or SystemClock()
+    refusals = Refusals(folder=settings.refusals.folder, language=settings.refusals.language)
+    async with AsyncExitStack() as stack:
+        services = Services(
+            name="",
+            data=settings.data,
+            base=settings.base,
+            clock=clock,
+            routes=Routes(settings.routes),
+            refusals=refusals,
+        )
+        key = settings.storage.master_key
+        store = await stack.enter_async_context(
+            open_store(
+                settings.storage.url,
+                data=settings.data,
+                clock=clock,
+                master_key=key.get_secret_value() if key else None,
+            )
+        )
+        models = cast("Mapping[str, Model]", await open_all("models", settings, services, stack))
+        services = replace(services, models=models)
+        moderators = cast("Mapping[str, Moderator]", await open_all("moderators", settings, services, stack))
+        services = replace(services, moderators=moderators)
+        moderation = await stack.enter_async_context(_moderation(settings, services))
+        commands = await open_all("commands", settings, services, stack)
+        if adapters is None:
+            adapters = cast("Mapping[str, Adapter]", await open_all("adapters", settings, services, stack))
+        yield App(
+            Parts(
+                settings=settings,
+                store=store,
+                models=models,
+                moderation=moderation,
+                adapters=adapters,
+                commands=_commands(commands, settings.base),
+                refusals=refusals,
+                clock=clock,
+            )
+        )
+
+
+@asynccontextmanager
+async def _moderation(settings: Settings, services: Services) -> AsyncGenerator[Moderation]:
+    component = cast("Component[Any, Moderation]", find("stages", "moderation", settings.base))
+    options = moderation_settings(component, settings)
+    async with component.open(options, replace(services, name="moderation")) as moderation:
+        yield moderation
+
+
+def _commands(opened: Mapping[str, object], base: Path) -> Commands:
+    found = [find("commands", name, base) for name in BUILT_IN]
+    for one in opened.values():
+        found.extend(cast("Sequence[object]", one) if isinstance(one, list | tuple) else [one])
+    wrong = [one for one in found if not isinstance(one, Command)]
+    if wrong:
+        raise ConfigError(f"{wrong[0]!r} is not a command; make one with rostra.command")
+    try:
+        return Commands(cast("Sequence[Command]", found))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _answerers(settings: Settings, models: Mapping[str, Model]) -> Mapping[str, Answerer]:
+    """Return the configured answerers, and one for each model that none of them is named for."""
+    default = settings.answerers["default"]
+    others = {
+        name: replace(default, name=name, model=name) for name in models if name not in settings.answerers
+    }
+    return {**settings.answerers, **(others if len(models) > 1 else {})}
+
+
+def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
+    """Return the stages in their order, outermost first. The order is a promise: see ``docs/why/pipeline.md``."""
+    limits = parts.settings.limits
+    clock = parts.clock
+    people = Buckets(per_minute=limits.per_person_per_minute, burst=limits.burst)
+    places = Buckets(per_minute=limits.per_place_per_minute, burst=limits.burst * 3)
+    dispatcher = Dispatcher(
+        commands=parts.commands, desk=desk, moderation=parts.moderation, clock=clock, refusals=parts.refusals
+    )
+    return (
+        ignore,
+        dispatcher.stage,
+        limit(people, places, clock=clock, refusals=parts.refusals),
+        coalesce(clock),
+        remember(parts.store),
+        parts.moderation.stage,
+        speak_as(desk.personas(), desk.chosen),
+        deadline(limits.answer_seconds, clock=clock),
+        presence(clock),
+    )
+
+
+def _turns(parts: Parts, desk: FrontDesk, answerers: Mapping[str, Answerer]) -> MakeTurn:
+    """Return what makes a turn of an accepted event: whose it is, who answers, what is asked."""
+    routes = Routes(parts.settings.routes)
+    nobody = Person(id="")
+
+    async def make(entry: Entry, trace: Trace) -> Turn:
+        event = entry.event
+        author = event.author or nobody
+        chosen = (await desk.chosen(event.place)).get("answerer", "")
+        answerer = answerers.get(chosen) or answerers[routes.of(event.place).answerer]
+        allowed = (
+            Permission.ASKER
+            if author is nobody
+            else permission_of(author, event.place, parts.settings.permissions)
+        )
+        return Turn(
+            event=event,
+            author=author,
+            permission=allowed,
+            reply=entry.reply.id,
+            question=_question(event) if isinstance(event, Message) else "",
+            answerer=answerer,
+            capabilities=parts.adapters[event.place.adapter].capabilities,
+            trace=trace,
+        )
+
+    return make
+
+
+def _question(message: Message) -> str:
+    read = (f"{one.name}:\n{one.text}" for one in message.attachments if one.text is not None)
+    return "\n\n".join(filter(None, [message.text, *read]))
+
+
+async def _all_or_first_failure(tasks: Sequence[asyncio.Future[None]]) -> None:
+    await asyncio.gather(*tasks)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,35 @@
+"""``/why``: the decisions behind an answer."""
+
+from __future__ import annotations
+
+from ..command import Call, Option, command
+from ..stores import Explanation
+from ..views import Table, Text, View
+
+
+@command(
+    "why",
+    help="Show why the last answer here is what it is",
+    options=[Option(name="trace", help="the id that a refusal names; by default, the last answer here")],
+)
+async def why(call: Call) -> View | str:
+    """Show each decision about a reply: stage, rule, score, threshold, model."""
+    found = await call.desk.explanation(call.place, call.options.get("trace"))
+    if found is None:
+        return "I have answered nothing here that I could explain."
+    return View(
+        parts=(Text(text=f"Trace `{found.reply}`, {found.at:%Y-%m-%d %H:%M} UTC"), _table(found)),
+        private=True,
+    )
+
+
+def _table(found: Explanation) -> Table:
+    rows = (
+        (step.stage, step.what, ", ".join(f"{name} {_fact(value)}" for name, value in step.facts))
+        for step in found.steps
+    )
+    return Table(header=("Stage", "Decision", "Because"), rows=tuple(rows))
+
+
+def _fact(value: str | float | bool) -> str:  # noqa: FBT001  a fact to print, not a switch
+    return f"{value:.2f}" if isinstance(value, float) else str(value) or "-"
