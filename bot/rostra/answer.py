@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from functools import lru_cache
 from typing import cast
 
 from .actions import Append, Begin, Emit, Ending, Finish
@@ -21,6 +22,9 @@ ENDINGS: Mapping[FinishReason, Ending] = {
     "content_filter": "content_filter",
 }
 
+COUNTED = 8192
+"""Texts whose number of tokens is remembered, for each model."""
+
 
 def answer_with(
     models: Mapping[str, Model], *, clock: Clock, first_token_seconds: float | None = None
@@ -31,11 +35,14 @@ def answer_with(
     longer than ``first_token_seconds``.
     """
 
+    # A conversation is counted anew with every question; what was said before is always the same.
+    counts = {name: lru_cache(maxsize=COUNTED)(model.count) for name, model in models.items()}
+
     async def handle(turn: Turn, emit: Emit) -> None:
         model = models[turn.answerer.model]
         sampling = turn.answerer.sampling
         budget = max(model.window - sampling.max_tokens, model.window // 2)
-        prompt = fit(turn.system, turn.history, turn.question, budget=budget, count=model.count)
+        prompt = fit(turn.system, turn.history, turn.question, budget=budget, count=counts[turn.answerer.model])
         turn.trace.note(
             "answer",
             "asked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .chat import Utterance
@@ -38,15 +38,15 @@ def fit(
     if cut:
         asked = Utterance(role="user", text=_shorten(question, room - OVERHEAD, count))
     room -= _cost(asked, count)
-    kept: list[Utterance] = []
-    for exchange in reversed(_exchanges(history)):
-        cost = sum(_cost(utterance, count) for utterance in exchange)
+    first = len(history)
+    for start, cost in _exchanges(history, count):
         if cost > room:
             break
         room -= cost
-        kept[:0] = exchange
+        first = start
+    kept = history[first:]
     return Prompt(
-        messages=(*head, *kept, asked), tokens=budget - room, forgotten=len(history) - len(kept), cut=cut
+        messages=(*head, *kept, asked), tokens=budget - room, forgotten=first, cut=cut
     )
 
 
@@ -54,13 +54,15 @@ def _cost(utterance: Utterance, count: Callable[[str], int]) -> int:
     return count(utterance.text) + OVERHEAD
 
 
-def _exchanges(history: Sequence[Utterance]) -> list[list[Utterance]]:
-    exchanges: list[list[Utterance]] = []
-    for utterance in history:
-        if utterance.role == "user" or not exchanges:
-            exchanges.append([])
-        exchanges[-1].append(utterance)
-    return exchanges
+def _exchanges(history: Sequence[Utterance], count: Callable[[str], int]) -> Iterator[tuple[int, int]]:
+    """Yield where each exchange starts and what it costs, the latest first."""
+    cost = 0
+    for number in range(len(history) - 1, -1, -1):
+        utterance = history[number]
+        cost += count(utterance.text) + OVERHEAD
+        if utterance.role == "user" or number == 0:
+            yield number, cost
+            cost = 0
 
 
 def _shorten(text: str, room: int, count: Callable[[str], int]) -> str:

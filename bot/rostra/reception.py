@@ -33,6 +33,9 @@ from .turns import Handler, Trace, Turn
 
 log = structlog.get_logger(__name__)
 
+WATCH_EVERY = 1.0
+"""Seconds between two looks at turns that take too long."""
+
 MakeTurn: TypeAlias = Callable[[Entry, Trace], Awaitable[Turn]]
 
 
@@ -41,16 +44,18 @@ class Cut(Enum):
 
     STOPPED = auto()
     DELETED = auto()
+    OVERDUE = auto()
     SHUTDOWN = auto()
 
 
 @dataclass(slots=True)
 class Case:
-    """One accepted event under way. ``task`` is there while its turn runs; ``over`` once it can no longer be cut."""
+    """One accepted event under way. ``task`` is there while its turn runs, since ``started``; ``over`` once it can no longer be cut."""
 
     entry: Entry
     cut: Cut | None = None
     over: bool = False
+    started: float = 0.0
     task: asyncio.Task[None] | None = None
     trace: Trace = field(default_factory=Trace)
 
@@ -95,6 +100,19 @@ class Reception:
             case for case in self._cases.values() if _is_question(case) and case.entry.event.place == place
         ]
         return sum(self._cut(case, Cut.STOPPED) for case in asked)
+
+    async def watch(self) -> None:
+        """Cut every turn that takes longer than ``turn_seconds``, until cancelled.
+
+        Stages have deadlines of their own; this one catches what hangs anywhere. One watch over all turns costs each
+        of them nothing, where a timer of its own would cost it as much as moderation does.
+        """
+        while True:
+            await self.clock.sleep(WATCH_EVERY)
+            before = self.clock.monotonic() - self.turn_seconds
+            for case in list(self._cases.values()):
+                if case.task is not None and case.started < before and self._cut(case, Cut.OVERDUE):
+                    log.warning("turn overdue", reply=case.entry.reply.id, seconds=self.turn_seconds)
 
     async def drain(self) -> None:
         """Return once everything accepted so far has been seen to."""
@@ -207,12 +225,11 @@ class Reception:
         return out
 
     async def _answer(self, case: Case, out: Outgoing) -> None:
-        case.task = asyncio.current_task()
+        case.task, case.started = asyncio.current_task(), self.clock.monotonic()
         try:
             if case.cut is None:
-                async with self.clock.timeout(self.turn_seconds):
-                    turn = await self.make_turn(case.entry, case.trace)
-                    await self.handler(turn, out.emit)
+                turn = await self.make_turn(case.entry, case.trace)
+                await self.handler(turn, out.emit)
         except asyncio.CancelledError:
             if case.cut in {None, Cut.SHUTDOWN} or case.task is None:
                 raise
@@ -236,6 +253,8 @@ class Reception:
         """End a reply whose turn was cut short, or, in spite of its contract, ended without ending it."""
         if case.cut is Cut.STOPPED:
             await self._end(case, out, "stopped", "stopped")
+        elif case.cut is Cut.OVERDUE:
+            await self._end(case, out, "deadline", "error")
         elif case.cut is Cut.DELETED and not out.closing:
             case.trace.note("reception", "question deleted")
             await out.emit(Retract(reply=out.reply.id))

@@ -164,7 +164,8 @@ class Outgoing:
         match action:
             case Finish():
                 self.text = action.text
-                action = replace(action, text=self._marker + action.text)
+                if self._marker:
+                    action = replace(action, text=self._marker + action.text)
             case Retract():
                 left = self._instead_of_retracting(action)
                 if left is None:

@@ -87,7 +87,8 @@ def ask(reply: Reply, action: Action) -> Reply:
 
 def arrived(reply: Reply, receipt: Receipt) -> Reply:
     """Return the reply after the platform did what was asked."""
-    address = replace(reply.address, shown=receipt.shown) if receipt.shown else reply.address
+    changed = receipt.shown and receipt.shown != reply.address.shown
+    address = replace(reply.address, shown=receipt.shown) if changed else reply.address
     match reply.state:
         case State.OPENING | State.OPEN:
             state = State.OPEN
