@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..command import Call, Option, command
 from ..stores import Explanation
+from ..turns import Step
 from ..views import Table, Text, View
 
 
@@ -24,12 +25,13 @@ async def why(call: Call) -> View | str:
 
 
 def _table(found: Explanation) -> Table:
-    rows = (
-        (step.stage, step.what, ", ".join(f"{name} {_fact(value)}" for name, value in step.facts))
-        for step in found.steps
-    )
+    rows = ((step.stage, step.what, _facts(step)) for step in found.steps)
     return Table(header=("Stage", "Decision", "Because"), rows=tuple(rows))
 
 
+def _facts(step: Step) -> str:
+    return ", ".join(f"{name} {_fact(value)}" for name, value in step.facts if value != "")
+
+
 def _fact(value: str | float | bool) -> str:  # noqa: FBT001  a fact to print, not a switch
-    return f"{value:.2f}" if isinstance(value, float) else str(value) or "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
