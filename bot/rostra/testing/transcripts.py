@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -117,7 +116,9 @@ def _written(action: Action) -> Iterator[str]:
             verb, text = "shows", as_text(view)
         case Typing():
             return
-    shown = TRACE.sub("TRACE", text).strip("\n ") if "\n" not in text else TRACE.sub("TRACE", text).rstrip()
-    yield textwrap.indent(
-        f"{verb}: {shown}" if "\n" not in shown else f"{verb}:\n{textwrap.indent(shown, '    ')}", "    "
-    )
+    lines = [line for line in TRACE.sub("TRACE", text).rstrip().splitlines() if line.strip()]
+    if len(lines) > 1:  # blank lines part the transcript, so a text of several lines goes without its own
+        yield f"    {verb}:"
+        yield from (f"        {line}" for line in lines)
+    else:
+        yield f"    {verb}: {lines[0].strip()}" if lines else f"    {verb}"
