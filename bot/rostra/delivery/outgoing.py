@@ -60,6 +60,8 @@ class Outgoing:
         self._clock = clock
         self._retry = retry
         self._marker = marker if reply.repeated else ""
+        if self._marker and isinstance(reply.action, Finish | Show) and reply.state is State.CLOSING:
+            self.reply = replace(reply, action=self._marked(reply.action))
         self._muted = not self._can.streams
         self._quiet_until = 0.0
         self._stored = True
@@ -164,20 +166,14 @@ class Outgoing:
         match action:
             case Finish():
                 self.text = action.text
-                if self._marker:
-                    action = replace(action, text=self._marker + action.text)
+                action = self._marked(action)
             case Retract():
                 left = self._instead_of_retracting(action)
                 if left is None:
                     return
                 action = left
-            case Show() if self._marker:
-                action = replace(
-                    action,
-                    view=replace(action.view, parts=(Text(text=self._marker.strip()), *action.view.parts)),
-                )
-            case _:
-                pass
+            case Show():
+                action = self._marked(action)
         self._close_hook()
         self.reply = ask(self.reply, action)
         self._stored = False
@@ -186,6 +182,16 @@ class Outgoing:
             self._stored = True
         except StoreError as error:
             log.warning("reply not stored yet", reply=self.reply.id, error=str(error))
+
+    def _marked(self, action: Finish | Show) -> Finish | Show:
+        """Return ``action`` with the marker, once, however many crashes there were."""
+        if isinstance(action, Finish):
+            text = action.text.removeprefix(self._marker)
+            return replace(action, text=self._marker + text) if self._marker else action
+        said = Text(text=self._marker.strip())
+        if not self._marker or action.view.parts[:1] == (said,):
+            return action
+        return replace(action, view=replace(action.view, parts=(said, *action.view.parts)))
 
     def _instead_of_retracting(self, action: Retract) -> Finish | Retract | None:
         """Return what a retraction comes to: nothing at all where nothing is shown and nothing is to be."""

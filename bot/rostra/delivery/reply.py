@@ -37,7 +37,8 @@ class Reply:
     """What one accepted event gets, and how far that has come.
 
     ``action`` is the last durable action, ``number`` how many there were, ``attempts`` how often the platform
-    was asked for it in vain, ``error`` why. ``repeated``: a crash left open whether it was shown before.
+    was asked for it in vain, ``error`` why. ``repeated``: a crash left open
+    whether it was shown before; that stays so for good.
     """
 
     id: str
@@ -98,7 +99,7 @@ def arrived(reply: Reply, receipt: Receipt) -> Reply:
             raise DeliveryError(f"nothing was asked for reply {reply.id!r}, which is {reply.state.value!r}")
         case _:
             assert_never(reply.state)
-    return replace(reply, state=state, address=address, repeated=False)
+    return replace(reply, state=state, address=address)
 
 
 def failed(reply: Reply, error: str) -> Reply:
