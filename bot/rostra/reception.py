@@ -240,7 +240,7 @@ class Reception:
             log.warning("model failed", reply=out.reply.id, error=str(error))
             await self._end(case, out, "model", "error")
         except StoreError as error:
-            log.error("store refuses", reply=out.reply.id, error=str(error))  # noqa: TRY400  its message says it all
+            self.delivery.outage.begins(error)
             await self._end(case, out, "error", "error")
         except Exception as error:  # stages and commands are foreign code; their place's lane must go on
             log.exception("turn broke", reply=out.reply.id, error=type(error).__name__)

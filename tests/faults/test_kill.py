@@ -69,7 +69,10 @@ async def test_no_accepted_question_is_lost_and_none_is_silently_answered_twice(
     server = WireServer({name: FakePlatform(name=name, capabilities=can) for name, can in PLATFORMS.items()})
     async with server.listening() as port, victims(f"sqlite:///{tmp_path}/rostra.db", tmp_path) as bots:
         asked = {
-            server.say(name, f"question {number}", channel=f"c{number % 7}", times=1 + number % 3).id: (name, number)
+            server.say(name, f"question {number}", channel=f"c{number % 7}", times=1 + number % 3).id: (
+                name,
+                number,
+            )
             for number in range(QUESTIONS)
             for name in [list(PLATFORMS)[number % len(PLATFORMS)]]
         }

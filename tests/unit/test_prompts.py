@@ -42,7 +42,11 @@ def test_a_question_that_is_too_long_is_cut_and_says_so() -> None:
     assert [one.role for one in prompt.messages] == ["system", "user"]
 
 
-@given(st.lists(st.text(max_size=30), max_size=12), st.text(max_size=200), st.integers(min_value=60, max_value=400))
+@given(
+    st.lists(st.text(max_size=30), max_size=12),
+    st.text(max_size=200),
+    st.integers(min_value=60, max_value=400),
+)
 def test_a_prompt_never_exceeds_its_budget(texts: list[str], question: str, budget: int) -> None:
     prompt = fit("system", said(*texts), question, budget=budget, count=words)
     assert sum(words(one.text) + OVERHEAD for one in prompt.messages) == prompt.tokens <= budget

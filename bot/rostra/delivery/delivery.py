@@ -10,6 +10,7 @@ from ..clock import Clock
 from ..protocols import Adapter
 from ..refusals import Refusals
 from ..stores import Ledger
+from .outage import Outage
 from .outgoing import Outgoing, Retry
 from .reply import Reply
 
@@ -23,6 +24,7 @@ class Delivery:
     clock: Clock
     refusals: Refusals
     retry: Retry = field(default_factory=Retry)
+    outage: Outage = field(default_factory=Outage)
 
     def capabilities(self, adapter: str) -> Capabilities:
         """Return what the adapter with this name can do."""
@@ -41,4 +43,5 @@ class Delivery:
             clock=self.clock,
             retry=self.retry,
             marker=marker,
+            outage=self.outage,
         )

@@ -16,6 +16,7 @@ from ..errors import AdapterError, Rejected, StoreError
 from ..protocols import Adapter
 from ..stores import Ledger
 from ..views import Text
+from .outage import Outage
 from .reply import Reply, State, arrived, ask, drop, failed, give_up
 
 log = structlog.get_logger(__name__)
@@ -45,8 +46,16 @@ class Retry:
 class Outgoing:
     """The emitter of one turn, and what is left to do after it."""
 
-    def __init__(
-        self, reply: Reply, *, adapter: Adapter, ledger: Ledger, clock: Clock, retry: Retry, marker: str
+    def __init__(  # noqa: PLR0913  what `Delivery` knows and a reply needs
+        self,
+        reply: Reply,
+        *,
+        adapter: Adapter,
+        ledger: Ledger,
+        clock: Clock,
+        retry: Retry,
+        outage: Outage,
+        marker: str,
     ) -> None:
         """``marker`` is put before a text that a crash may have shown already."""
         self.reply = reply
@@ -59,6 +68,7 @@ class Outgoing:
         self._ledger = ledger
         self._clock = clock
         self._retry = retry
+        self._outage = outage
         self._marker = marker if reply.repeated else ""
         if self._marker and isinstance(reply.action, Finish | Show) and reply.state is State.CLOSING:
             self.reply = replace(reply, action=self._marked(reply.action))
@@ -179,9 +189,10 @@ class Outgoing:
         self._stored = False
         try:
             await self._ledger.advance(self.reply)
-            self._stored = True
         except StoreError as error:
-            log.warning("reply not stored yet", reply=self.reply.id, error=str(error))
+            self._outage.begins(error)  # `settle` tries again until it is stored
+        else:
+            self._stored = True
 
     def _marked(self, action: Finish | Show) -> Finish | Show:
         """Return ``action`` with the marker, once, however many crashes there were."""
@@ -254,11 +265,11 @@ class Outgoing:
             try:
                 await self._ledger.advance(self.reply)
             except StoreError as error:
+                self._outage.begins(error)
                 attempt += 1
-                if attempt == 1:
-                    log.error("store refuses", reply=self.reply.id, error=str(error))  # noqa: TRY400  its message says it all
                 await self._clock.sleep(self._retry.delay(attempt))
             else:
+                self._outage.ends()
                 self._stored = True
                 return
 
