@@ -1,0 +1,33 @@
+"""Somebody's key is destroyed, and with it everything they asked and were answered, in every copy."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from .people import Scope
+from .schema import content, keyring, person, person_key, platform_account, trace
+
+
+def shred(scope: Scope, adapter: str, name: str) -> bool:
+    """Forget the person with the id ``name`` on the platform of ``adapter``. Return whether they were known.
+
+    Their rows stay as a nameless shell; a backup still holds the key, so backups must expire too.
+    """
+    lookups = [scope.keyring.lookup("person", adapter, name), scope.keyring.lookup("person", "", name)]
+    found = scope.connection.scalars(
+        sa.select(platform_account.c.person_id).where(platform_account.c.lookup.in_(lookups))
+    ).all()
+    if not found:
+        return False
+    connection = scope.connection
+    # Every process that writes reads this first, and forgets the keys it knows.
+    connection.execute(sa.update(keyring).values(generation=keyring.c.generation + 1))
+    connection.execute(sa.delete(platform_account).where(platform_account.c.person_id.in_(found)))
+    connection.execute(sa.delete(person_key).where(person_key.c.person_id.in_(found)))
+    connection.execute(
+        sa.update(content).where(content.c.person_id.in_(found)).values(body=None, erased_at=scope.now)
+    )
+    connection.execute(sa.delete(trace).where(trace.c.person_id.in_(found)))
+    connection.execute(sa.update(person).where(person.c.id.in_(found)).values(erased_at=scope.now))
+    scope.memo.clear()
+    return True

@@ -1,0 +1,252 @@
+"""The tables, the same on SQLite and PostgreSQL.
+
+``content`` alone holds what people and models wrote, and there it is sealed with a key of the person who asked
+(`rostra.storage.keys`). No other column holds text or a person's id on a platform: people, conversations and
+events are found by keyed hashes. Keys are UUIDv7, made by the application, so that new rows lie side by side.
+
+A *reply* is the thread through the tables: its id is the key of its inbox row, its outbox row, its trace and
+of the content that holds its event.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+REVISION = "0001"
+"""The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+APPEND_ONLY = ("verdict", "audit_log")
+"""Tables whose rows the database itself refuses to change or remove."""
+
+
+class Key(sa.types.TypeDecorator[UUID]):
+    """A UUID: native on PostgreSQL, 16 bytes elsewhere."""
+
+    impl = sa.LargeBinary(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        native = dialect.name == "postgresql"
+        return dialect.type_descriptor(sa.Uuid() if native else sa.LargeBinary(16))
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else value.bytes
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        return value if value is None or dialect.name == "postgresql" else UUID(bytes=value)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC, aware in Python on both engines."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; moments are aware")
+        # SQLite keeps no zone: what is written there is UTC.
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _one_of(name: str, *values: str) -> sa.Enum:
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=16)
+
+
+def _key(*arguments: Any, **options: Any) -> sa.Column[UUID]:
+    return sa.Column("id", Key, *arguments, primary_key=True, **options)
+
+
+def _at(name: str, *, nullable: bool = False, index: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Moment, nullable=nullable, index=index)
+
+
+metadata = sa.MetaData(naming_convention=NAMING)
+
+keyring = sa.Table(
+    "keyring",
+    metadata,
+    sa.Column(
+        "id", sa.SmallInteger, sa.CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False
+    ),
+    # Tells a wrong master key from the right one; grows with every key that is destroyed.
+    sa.Column("key_check", sa.LargeBinary, nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+)
+workspace = sa.Table(
+    "workspace",
+    metadata,
+    _key(),
+    sa.Column("adapter", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    _at("created_at"),
+    sa.UniqueConstraint("adapter", "external_id"),
+)
+person = sa.Table(
+    "person",
+    metadata,
+    _key(),
+    sa.Column("kind", _one_of("kind", "human", "bot"), nullable=False),
+    _at("created_at"),
+    _at("erased_at", nullable=True),
+)
+platform_account = sa.Table(
+    "platform_account",
+    metadata,
+    _key(),
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), nullable=False, index=True),
+    sa.Column("adapter", sa.Text, nullable=False),
+    sa.Column("lookup", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("external_id_sealed", sa.LargeBinary, nullable=False),
+)
+person_key = sa.Table(
+    "person_key",
+    metadata,
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+)
+conversation = sa.Table(
+    "conversation",
+    metadata,
+    _key(),
+    sa.Column("workspace_id", Key, sa.ForeignKey("workspace.id"), nullable=False, index=True),
+    sa.Column("lookup", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("place_sealed", sa.LargeBinary, nullable=False),
+    # Messages up to this one were said before the place was started afresh.
+    sa.Column("fresh_after", Key, nullable=False),
+    _at("created_at"),
+)
+place_setting = sa.Table(
+    "place_setting",
+    metadata,
+    sa.Column("conversation_id", Key, sa.ForeignKey("conversation.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    _at("chosen_at"),
+)
+content = sa.Table(
+    "content",
+    metadata,
+    _key(),
+    # Whose key seals the body; None where the platform names no author.
+    sa.Column("person_id", Key, sa.ForeignKey("person.id")),
+    sa.Column("body", sa.LargeBinary),
+    _at("created_at"),
+    _at("erased_at", nullable=True),
+)
+message = sa.Table(
+    "message",
+    metadata,
+    _key(sa.ForeignKey("content.id")),
+    sa.Column("conversation_id", Key, sa.ForeignKey("conversation.id"), nullable=False),
+    sa.Column("reply_id", Key, nullable=False, index=True),
+    sa.Column("role", _one_of("role", "user", "assistant"), nullable=False),
+    sa.Column("author_id", Key, sa.ForeignKey("person.id")),
+    _at("created_at"),
+    sa.Index(None, "conversation_id", "id"),
+    sqlite_with_rowid=False,
+)
+verdict = sa.Table(
+    "verdict",
+    metadata,
+    _key(),
+    # No foreign key: verdicts stay when what they were about is purged.
+    sa.Column("reply_id", Key, nullable=False),
+    sa.Column("direction", _one_of("direction", "question", "answer"), nullable=False),
+    sa.Column("decision", _one_of("decision", "allow", "flag", "block"), nullable=False),
+    sa.Column("kind", _one_of("kind", "judged", "error", "timeout"), nullable=False),
+    sa.Column("source", sa.String(120), nullable=False),
+    sa.Column("category", sa.String(120), nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("rule", sa.String(120), nullable=False),
+    sa.Column("policy", sa.String(120), nullable=False),
+    _at("at"),
+    sqlite_with_rowid=False,
+)
+trace = sa.Table(
+    "trace",
+    metadata,
+    sa.Column("reply_id", Key, primary_key=True),
+    sa.Column("conversation_id", Key, sa.ForeignKey("conversation.id"), nullable=False),
+    sa.Column("person_id", Key, sa.ForeignKey("person.id")),
+    # Names and figures only; sealed all the same, because moderators and models are not ours.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _at("at"),
+    sa.Index(None, "conversation_id", "reply_id"),
+)
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    # Deferred: the row itself tells whether the event is new, and only then its content is written.
+    sa.Column(
+        "reply_id", Key, sa.ForeignKey("content.id", deferrable=True, initially="DEFERRED"), primary_key=True
+    ),
+    sa.Column("event_key", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column(
+        "kind",
+        _one_of("kind", "Message", "Invocation", "Press", "Submit", "Reaction", "Edited", "Deleted"),
+        nullable=False,
+    ),
+    _at("received_at"),
+    _at("processed_at", nullable=True),
+    sqlite_with_rowid=False,
+)
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    # The dedupe key: one reply to one event, `Reply.key` of all that shows it.
+    sa.Column("reply_id", Key, sa.ForeignKey("inbox.reply_id"), primary_key=True),
+    sa.Column(
+        "state",
+        _one_of("state", "accepted", "opening", "open", "closing", "closed", "dead"),
+        nullable=False,
+    ),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("repeated", sa.Boolean, nullable=False),
+    # The content that holds the reply as of its last action. No foreign key: it would cost an index.
+    sa.Column("content_id", Key),
+    # What the platform made of it: messages that show it, errors. Sealed: errors quote.
+    sa.Column("receipt", sa.LargeBinary),
+    _at("done_at", nullable=True, index=True),
+    sqlite_with_rowid=False,
+)
+sa.Index(
+    "ix_outbox_dead",
+    outbox.c.reply_id,
+    sqlite_where=sa.text("state = 'dead'"),
+    postgresql_where=sa.text("state = 'dead'"),
+)
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", Key, nullable=False, unique=True),
+    _at("at"),
+    sa.Column("actor_id", Key, sa.ForeignKey("person.id")),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("prev_hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+)

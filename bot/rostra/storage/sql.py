@@ -1,0 +1,223 @@
+"""A store in a database: SQLite or PostgreSQL, by the same code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from uuid_utils.compat import uuid7
+
+from ..chat import Utterance
+from ..clock import Clock
+from ..delivery.reply import Reply
+from ..errors import StoreError
+from ..events import Event
+from ..places import Person, Place
+from ..protocols import Accepted, Duplicate
+from ..stores import Entry, Explanation
+from ..turns import Step
+from ..verdicts import Judged
+from . import erase, reads
+from .audit import Verified, append, verify
+from .database import Database
+from .history import History
+from .keys import Keyring
+from .people import Scope, conversations
+from .purge import purge_portion
+from .schema import conversation, message, place_setting
+from .transactions import Transactions
+from .writer import GIVEN_UP, Writer
+from .writes import Accept, Advance, Call, Explain, Remember
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """A `rostra.stores.Store` on disk. Made by `rostra.storage.open_store`."""
+
+    def __init__(self, *, database: Database, keyring: Keyring, clock: Clock) -> None:
+        self.database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._transactions = Transactions(database.writing, keyring, clock)
+        self._writer = Writer(database.writer_thread, self._transactions.transact)
+        # Only SQLite tells whether another process wrote; without that, what is remembered could be old.
+        self._history = History() if database.is_sqlite else History(0)
+        self._foreign = 0
+        self._unwritten: dict[Place, asyncio.Future[Any]] = {}
+
+    async def run(self) -> None:
+        """Write what is to be written, until `close`. Nothing is written while this does not run."""
+        await self._writer.run()
+
+    def close(self) -> None:
+        """Take nothing more; `run` returns once everything is written."""
+        self._writer.close()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Return what ``query`` reads; it runs in another thread, outside of any transaction."""
+        return await self.database.read(query)
+
+    async def write(self, change: Callable[[Scope], T]) -> T:
+        """Return what ``change`` returns, once what it wrote is on disk together with what others wrote."""
+        return cast("T", await self._writer.write(Call(change)))
+
+    async def accept(self, event: Event) -> Accepted | Duplicate:
+        return cast(
+            "Accepted | Duplicate", await self._writer.write(Accept(event, uuid7(), self._clock.now()))
+        )
+
+    async def advance(self, reply: Reply) -> None:
+        await self._writer.write(Advance(reply, _id(reply.id), self._clock.now()))
+
+    async def unfinished(self) -> Sequence[Entry]:
+        return await self.read(lambda connection: reads.unfinished(connection, self._keyring))
+
+    async def dead(self) -> Sequence[Entry]:
+        return await self.read(lambda connection: reads.dead(connection, self._keyring))
+
+    async def entry(self, reply: str) -> Entry | None:
+        id_ = _id_or_none(reply)
+        if id_ is None:
+            return None
+        return await self.read(lambda connection: reads.entry(connection, self._keyring, id_))
+
+    async def recall(self, place: Place, limit: int) -> Sequence[Utterance]:
+        known = self._known_history().recall(place, limit)
+        if known is not None:
+            return known
+        await self._written(place)
+        slot = self._history.reading(place, limit)
+        said = await self.read(lambda connection: reads.recall(connection, self._keyring, place, limit))
+        self._history.read(place, slot, limit, said)
+        return said
+
+    def remember(self, event: Event, reply: str, question: str, answer: str) -> None:
+        ids = (uuid7(), uuid7())
+        work = Remember(event, _id(reply), question, answer, ids, self._clock.now())
+        self._put(event.place, work)
+        self._history.add(
+            event.place, Utterance(role="user", text=question), Utterance(role="assistant", text=answer)
+        )
+
+    async def forget(self, place: Place) -> int:
+        def forget(scope: Scope) -> int:
+            id_ = conversations(scope, [place])[place]
+            said = (message.c.conversation_id == id_) & (message.c.id > conversation.c.fresh_after)
+            count = scope.connection.scalar(
+                sa.select(sa.func.count())
+                .select_from(message)
+                .join(conversation, said & (conversation.c.id == id_))
+            )
+            scope.connection.execute(
+                sa.update(conversation).where(conversation.c.id == id_).values(fresh_after=uuid7())
+            )
+            return count or 0
+
+        count = await self.write(forget)
+        self._history.drop(place)
+        return count
+
+    def explain(self, event: Event, reply: str, steps: Sequence[Step], verdicts: Sequence[Judged]) -> None:
+        ids = tuple(uuid7() for _ in verdicts)
+        work = Explain(event, _id(reply), tuple(steps), tuple(verdicts), ids, self._clock.now())
+        self._put(event.place, work)
+
+    async def explanation(self, place: Place, reply: str | None = None) -> Explanation | None:
+        id_ = None if reply is None else _id_or_none(reply)
+        if reply is not None and id_ is None:
+            return None
+        await self._written(place)
+        return await self.read(lambda connection: reads.explanation(connection, self._keyring, place, id_))
+
+    async def audit(
+        self,
+        actor: Person | None,
+        action: str,
+        subject: str,
+        detail: Mapping[str, str],
+        *,
+        adapter: str = "",
+    ) -> None:
+        """Add an entry to the log of changes. ``adapter``: whose platform knows ``actor``."""
+        id_ = uuid7()
+        who = None if actor is None else (adapter, actor)
+        await self.write(lambda scope: append(scope, id_, who, action, subject, detail))
+
+    async def verify_audit(self) -> Verified:
+        """Follow the chain of the log of changes."""
+        return await self.read(verify)
+
+    async def choices(self, place: Place) -> Mapping[str, str]:
+        return await self.read(lambda connection: reads.choices(connection, self._keyring, place))
+
+    async def choose(self, place: Place, name: str, value: str | None) -> None:
+        def choose(scope: Scope) -> None:
+            id_ = conversations(scope, [place])[place]
+            scope.connection.execute(
+                sa.delete(place_setting).where(
+                    place_setting.c.conversation_id == id_, place_setting.c.name == name
+                )
+            )
+            if value is not None:
+                row = {"conversation_id": id_, "name": name, "value": value, "chosen_at": scope.now}
+                scope.run(sa.insert(place_setting), [row])
+
+        await self.write(choose)
+
+    async def purge(self, before: datetime) -> int:
+        total, more = 0, True
+        while more:
+            count, more = await self.write(lambda scope: purge_portion(scope, before))
+            total += count
+            self._history.clear()
+        return total
+
+    async def shred(self, adapter: str, person: str) -> bool:
+        """Destroy the key of the person with this id on the platform of ``adapter``. Return whether there was one."""
+        known = await self.write(lambda scope: erase.shred(scope, adapter, person))
+        self._history.clear()
+        return known
+
+    def _known_history(self) -> History:
+        # Every turn begins with a write, which finds out.
+        if self._foreign != self._transactions.foreign:
+            self._foreign = self._transactions.foreign
+            self._history.clear()
+        return self._history
+
+    def _put(self, place: Place, work: Remember | Explain) -> None:
+        written = self._writer.put(work)
+        self._unwritten[place] = written
+
+        def done(future: asyncio.Future[Any]) -> None:
+            if self._unwritten.get(place) is future:
+                del self._unwritten[place]
+            if future.cancelled() or future.result() is GIVEN_UP:
+                self._history.drop(place)
+
+        written.add_done_callback(done)
+
+    async def _written(self, place: Place) -> None:
+        """Return once what was put down about ``place`` can be read."""
+        if place in self._unwritten:
+            await self._writer.write(Call(lambda _scope: None))
+
+
+def _id(reply: str) -> UUID:
+    id_ = _id_or_none(reply)
+    if id_ is None:
+        raise StoreError(f"no event was accepted for reply {reply!r}")
+    return id_
+
+
+def _id_or_none(reply: str) -> UUID | None:
+    try:
+        return UUID(reply)
+    except ValueError:
+        return None

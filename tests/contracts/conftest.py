@@ -1,0 +1,56 @@
+"""Databases for tests: a template of each kind is made once, and every test gets a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from rostra.storage.database import Database, url_of
+from rostra.storage.migrate import migrate
+from rostra.testing.postgres import Postgres, postgres
+
+
+@pytest.fixture(scope="session")
+def server() -> Generator[Postgres]:
+    """A PostgreSQL, started when the first test asks for it."""
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and nothing in them."""
+    file = tmp_path_factory.mktemp("template") / "rostra.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(server: Postgres) -> str:
+    """The name of a PostgreSQL database with all tables and nothing in them."""
+    name = server.database()
+    _migrate(server.url(name))
+    return name
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a SQLite database of the test's own."""
+    shutil.copy(sqlite_template, tmp_path / "rostra.db")
+    return f"sqlite:///{tmp_path / 'rostra.db'}"
+
+
+@pytest.fixture
+def postgres_url(server: Postgres, postgres_template: str) -> Generator[str]:
+    """The URL of a PostgreSQL database of the test's own."""
+    name = server.database(postgres_template)
+    yield server.url(name)
+    server.drop(name)
+
+
+def _migrate(url: str) -> None:
+    database = Database(url_of(url, Path()))
+    migrate(database.writing)
+    database.writing.dispose()

@@ -1,0 +1,123 @@
+"""The contract of stores fails each store that breaks it, and passes one that keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from rostra.chat import Utterance
+from rostra.delivery.reply import Reply
+from rostra.events import Event
+from rostra.places import Place
+from rostra.protocols import Accepted, Duplicate
+from rostra.storage.memory import MemoryStore
+from rostra.stores import Entry, Explanation, Store
+from rostra.testing.clock import ManualClock
+from rostra.testing.stores import StoreContract
+
+
+class Contract(StoreContract):
+    __test__ = False
+
+
+async def failures(make: Callable[[], Store]) -> set[str]:
+    """Return the names of the tests of the contract that a store fails."""
+    failed: set[str] = set()
+    for name in dir(Contract):
+        if not name.startswith("test_"):
+            continue
+        try:
+            await getattr(Contract(), name)(make())
+        except Exception:  # noqa: BLE001  whatever it is, the test has failed
+            failed.add(name)
+    return failed
+
+
+class Sound(MemoryStore):
+    """The broken stores differ from this one in one thing."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=ManualClock())
+
+
+class TakesDuplicatesForNews(Sound):
+    async def accept(self, event: Event) -> Accepted | Duplicate:
+        taken = await super().accept(event)
+        return Accepted(reply=taken.reply)
+
+
+class MixesUpPlatforms(Sound):
+    async def accept(self, event: Event) -> Accepted | Duplicate:
+        return await super().accept(replace(event, place=replace(event.place, adapter="any")))
+
+
+class AnswersTheNewestFirst(Sound):
+    async def unfinished(self) -> Sequence[Entry]:
+        return list(reversed(await super().unfinished()))
+
+
+class LosesWhatWasShown(Sound):
+    async def advance(self, reply: Reply) -> None:
+        await super().advance(replace(reply, address=replace(reply.address, shown=())))
+
+
+class TakesDeadForUnfinished(Sound):
+    async def unfinished(self) -> Sequence[Entry]:
+        return [*await super().unfinished(), *await super().dead()]
+
+
+class SharesOneHistory(Sound):
+    async def recall(self, place: Place, limit: int) -> Sequence[Utterance]:
+        return await super().recall(replace(place, thread=None), limit)
+
+    def remember(self, event: Event, reply: str, question: str, answer: str) -> None:
+        super().remember(replace(event, place=replace(event.place, thread=None)), reply, question, answer)
+
+
+class NeverForgets(Sound):
+    async def forget(self, place: Place) -> int:
+        return len(await super().recall(place, 1000))
+
+
+class TellsOtherPlaces(Sound):
+    async def explanation(self, place: Place, reply: str | None = None) -> Explanation | None:
+        found = await super().explanation(place, reply)
+        return found or await super().explanation(replace(place, thread=None), reply)
+
+
+class PurgesWhatIsUnfinished(Sound):
+    async def purge(self, before: datetime) -> int:
+        count = await super().purge(before)
+        self._open.clear()
+        return count
+
+
+class PurgesWhatIsYoung(Sound):
+    async def purge(self, before: datetime) -> int:
+        del before
+        return await super().purge(datetime.max.replace(tzinfo=self._clock.now().tzinfo))
+
+
+BROKEN = {
+    TakesDuplicatesForNews: "test_an_event_is_accepted_once",
+    MixesUpPlatforms: "test_two_platforms_may_use_the_same_event_id",
+    AnswersTheNewestFirst: "test_what_is_unfinished_comes_oldest_first",
+    LosesWhatWasShown: "test_a_reply_is_kept_as_far_as_it_has_come",
+    TakesDeadForUnfinished: "test_dead_letters_are_listed_oldest_first_and_can_be_sent_again",
+    SharesOneHistory: "test_each_place_has_a_history_of_its_own",
+    NeverForgets: "test_what_is_forgotten_is_recalled_no_more",
+    TellsOtherPlaces: "test_nobody_is_told_about_replies_of_other_places",
+    PurgesWhatIsUnfinished: "test_purging_removes_what_is_done_and_nothing_else",
+    PurgesWhatIsYoung: "test_purging_removes_what_is_done_and_nothing_else",
+}
+
+
+@pytest.mark.parametrize(("broken", "test"), BROKEN.items(), ids=lambda value: getattr(value, "__name__", ""))
+async def test_a_store_that_breaks_the_contract_fails_it(broken: type[Sound], test: str) -> None:
+    assert test in await failures(broken)
+
+
+async def test_a_sound_store_passes() -> None:
+    assert await failures(Sound) == set()
