@@ -92,10 +92,10 @@ def running(load: Callable[[Load], Engine]) -> Generator[Parent]:
     order_end, order_start = os.pipe()
     report_end, report_start = os.pipe()
     with (
-        open(order_end, "rb") as source,
-        open(report_start, "wb") as out,
-        open(report_end, "rb") as reports,
-        open(order_start, "wb") as sink,
+        os.fdopen(order_end, "rb") as source,
+        os.fdopen(report_start, "wb") as out,
+        os.fdopen(report_end, "rb") as reports,
+        os.fdopen(order_start, "wb") as sink,
     ):
         orders = Orders(source)
         threads = [
@@ -153,7 +153,10 @@ def test_cancelling_stops_an_answer_before_its_next_piece(parent: Parent, engine
     parent.ask(2, "next")
     engine.go.release(1)
     heard = parent.hear()
-    if heard == Text(id=1, text="two"):  # the cancellation was read a moment too late
+    while heard in {
+        Text(id=1, text="two"),
+        Text(id=1, text="three"),
+    }:  # the cancellation was read a moment too late
         engine.go.release(1)
         heard = parent.hear()
     assert heard == Text(id=2, text="next")

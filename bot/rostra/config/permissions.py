@@ -30,7 +30,7 @@ class Grant:
         """Read a pattern. Raises `ValueError`."""
         where, colon, who = pattern.partition(":")
         adapter, slash, _ = where.partition("/")
-        if not (adapter and slash and colon and who.strip("@=")):
+        if not (adapter and slash and colon and who.strip("@= ")):
             raise ValueError(
                 "is not ADAPTER/WORKSPACE:PERSON_ID or ADAPTER/WORKSPACE:@ROLE, such as 'discord/123:@moderators'"
             )

@@ -1,0 +1,31 @@
+"""What ``rostra chat`` says before the first question: who answers here, how well, and how to change that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .servers import running
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+    from ..config import Settings
+
+_KEYS = "/help lists commands. Ctrl-C stops an answer, Ctrl-D leaves."
+
+
+async def banner(settings: Settings, clock: Clock) -> str:
+    """Return the banner. Looks, on this machine only and for at most a fifth of a second, what else could answer."""
+    answerer = settings.answerers["default"]
+    table = settings.models[answerer.model]
+    if table.kind != "local" or table.options:
+        return f"Rostra. The model {answerer.model!r} answers, moderated. {_KEYS}"
+    lines = [
+        "Rostra. A demonstration model of 135 million parameters answers here: it is often wrong.",
+        "For a better one: rostra init --model ollama|openai|llamacpp|lmstudio|vllm",
+        *(
+            f"{server.title} is running on this machine: rostra init --model {server.name} would use it."
+            for server in await running(clock)
+        ),
+        f"Questions and answers are moderated. {_KEYS}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""What commands that run a bot have in common: its configuration, its logs, its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from ..config import Settings
+    from ..protocols import Adapter
+
+T = TypeVar("T")
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="The configuration; rostra.toml in this folder by default.", metavar="FILE"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` in a loop of its own."""
+    return asyncio.run(work)
+
+
+async def run_app(settings: Settings, adapters: Mapping[str, Adapter] | None = None) -> None:
+    """Open a bot and run it until its adapters end; SIGTERM and SIGINT shut it down in good order, once."""
+    from ..app import open_app
+
+    async with open_app(settings, adapters=adapters) as bot:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+
+        def stop() -> None:
+            for one in signals:  # a second one ends the process at once
+                loop.remove_signal_handler(one)
+            bot.stop()
+
+        for one in signals:
+            loop.add_signal_handler(one, stop)
+        try:
+            await bot.run()
+        finally:
+            for one in signals:
+                loop.remove_signal_handler(one)

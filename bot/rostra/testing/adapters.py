@@ -1,0 +1,400 @@
+"""What every adapter must do, whatever the platform.
+
+Write a `Platform`: a fake of the chat service at its wire, and the adapter that talks to it. Then::
+
+    class TestTelegram(AdapterContract):
+        @pytest.fixture
+        def platform(self) -> Platform:
+            return FakeTelegram()
+
+Tests are skipped only where the adapter's own capabilities say that it cannot do a thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, TypeAlias
+
+import pytest
+
+from ..actions import Action, Address, Append, Begin, Finish, Receipt, Replace, Retract, Show, Typing
+from ..errors import StoreError
+from ..events import Event, Invocation, Message
+from ..protocols import Accepted, Adapter, Duplicate
+from ..views import Ballot, Button, Buttons, Choice, Choices, Field, File, Form, Part, Table, Text, View
+
+HOSTILE = (
+    "\x1b[2J\x1b[31mred\x1b]0;title\x07",
+    "nul \0 and \x9b31m and \x7f",
+    "\u202eoverridden\u2066",
+    "\ud800 half a pair",
+    "a\r\nb\rc\u2028d",
+    "`" * 50 + "```\n```",
+    "@everyone <!channel> <script>alert(1)</script>",
+    "👩‍👩‍👧" * 100,
+    " ",
+)
+"""Texts as a model may write them."""
+
+PARTS: Sequence[tuple[Part, Sequence[str]]] = (
+    (Text(text="plain words"), ["plain words"]),
+    (Buttons(buttons=(Button(control="c1", label="Press me"),)), ["Press me"]),
+    (
+        Choices(control="c2", prompt="Pick one", choices=(Choice(value="a", label="Apple"),)),
+        ["Pick one", "Apple"],
+    ),
+    (Form(control="c3", title="About you", fields=(Field(name="n", label="Name"),)), ["About you"]),
+    (
+        Ballot(control="c4", question="Which is best?", answers=("Red", "Blue")),
+        ["Which is best?", "Red", "Blue"],
+    ),
+    (Table(header=("Name", "Age"), rows=(("Ann", "41"),)), ["Name", "Age", "Ann", "41"]),
+    (File(name="data.csv", media_type="text/csv", data=b"a,b\n"), ["data.csv"]),
+)
+"""One part of each kind, and words that must be seen of it in some form."""
+
+
+class Platform(Protocol):
+    """A fake of the chat service, at its wire: what users write, what they then see."""
+
+    @property
+    def adapter(self) -> Adapter: ...
+
+    def users_say(self, *texts: str) -> None:
+        """Let a person write these to the bot, one after the other. Called before the adapter runs."""
+        ...
+
+    def users_see(self) -> Sequence[str]:
+        """Return what is visible of the bot now, message by message, oldest first."""
+        ...
+
+    def acknowledged(self) -> int | None:
+        """Return how many messages the platform will not deliver again; None if it never delivers any twice."""
+        ...
+
+
+Answers: TypeAlias = Callable[[Event, str], Sequence[Action]]
+
+
+def _finish(_event: Event, reply: str) -> Sequence[Action]:
+    return [Finish(reply=reply, text="understood")]
+
+
+def _finish_with(text: str, reply: str) -> Action:
+    return Finish(reply=reply, text=text)
+
+
+@dataclass(slots=True)
+class Bot:
+    """What stands behind the adapter in these tests: it takes events and performs what a test wants as answer."""
+
+    adapter: Adapter
+    answers: Answers
+    heard: list[Event] = field(default_factory=list[Event])
+    receipts: list[Receipt] = field(default_factory=list[Receipt])
+    failures: list[BaseException] = field(default_factory=list[BaseException])
+    answered: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
+    run: asyncio.Future[None] = field(init=False)
+
+    def start(self) -> None:
+        """Run the adapter."""
+        self.run = asyncio.ensure_future(self.adapter.run(self.accept))
+        self.run.add_done_callback(lambda _: self.changed.set())
+
+    async def accept(self, event: Event) -> Accepted | Duplicate:
+        """Take an event, and answer it once this has returned."""
+        self.heard.append(event)
+        reply = f"reply-{len(self.heard)}"
+        self.tasks.append(asyncio.ensure_future(self._answer(event, reply)))
+        return Accepted(reply=reply)
+
+    async def _answer(self, event: Event, reply: str) -> None:
+        try:
+            await perform(self.adapter, event, self.answers(event, reply), into=self.receipts)
+        except Exception as error:  # noqa: BLE001  the test that waits for it raises it again
+            self.failures.append(error)
+        self.answered += 1
+        self.changed.set()
+
+    async def until_answered(self, number: int) -> None:
+        """Return once ``number`` events were answered. Raises what an answer, or the adapter, raised."""
+        while self.answered < number and not self.failures:
+            if self.run.done():
+                self.run.result()
+            await self.changed.wait()
+            self.changed.clear()
+        if self.failures:
+            raise self.failures[0]
+
+
+async def perform(
+    adapter: Adapter, event: Event, actions: Sequence[Action], *, into: list[Receipt] | None = None
+) -> None:
+    """Perform ``actions`` as delivery does: one after the other, each with the messages shown so far."""
+    address = Address.of(event)
+    for action in actions:
+        receipt = await adapter.perform(address, action, action.reply)
+        if into is not None:
+            into.append(receipt)
+        if receipt.shown:
+            address = Address(
+                place=address.place, question=address.question, extra=address.extra, shown=receipt.shown
+            )
+
+
+class AdapterContract:
+    """Inherit the tests; provide ``platform``."""
+
+    patience = 5.0
+    """Seconds, of the machine's own clock, that one conversation may take before a test gives up."""
+
+    dangerous: Sequence[str] = ()
+    """Texts that this platform would obey: mass mentions, markup, escape sequences. None may be seen as it is."""
+
+    @pytest.fixture
+    def platform(self) -> Platform:
+        raise NotImplementedError("provide a fake platform")
+
+    @contextlib.asynccontextmanager
+    async def running(self, platform: Platform, answers: Answers = _finish) -> AsyncGenerator[Bot]:
+        """Run the adapter with a bot behind it; end it cleanly afterwards."""
+        bot = Bot(platform.adapter, answers)
+        bot.start()
+        try:
+            async with asyncio.timeout(self.patience):
+                yield bot
+        finally:
+            assert await _ended(self.patience, bot.run, *bot.tasks), "the adapter does not end when cancelled"
+
+    async def answered_with(self, platform: Platform, *actions: Callable[[str], Action]) -> str:
+        """Let a user ask something, answer with ``actions`` (each is given the reply's id), return what is seen."""
+        platform.users_say("a question")
+        async with self.running(platform, lambda _, reply: [make(reply) for make in actions]) as bot:
+            await bot.until_answered(1)
+        return "\n".join(platform.users_see())
+
+    async def test_hands_over_what_people_say_in_order(self, platform: Platform) -> None:
+        platform.users_say("one", "two", "three")
+        async with self.running(platform) as bot:
+            await bot.until_answered(3)
+        assert [event.text for event in bot.heard if isinstance(event, Message)] == ["one", "two", "three"]
+
+    async def test_every_event_has_an_id_of_its_own(self, platform: Platform) -> None:
+        platform.users_say("again", "again")
+        async with self.running(platform) as bot:
+            await bot.until_answered(2)
+        assert all(event.id for event in bot.heard)
+        assert len({event.id for event in bot.heard}) == len(bot.heard)
+
+    async def test_places_name_the_adapter_and_a_channel(self, platform: Platform) -> None:
+        platform.users_say("where am I?")
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+        assert bot.heard[0].place.adapter == platform.adapter.name
+        assert bot.heard[0].place.channel
+
+    async def test_events_say_who_and_when(self, platform: Platform) -> None:
+        platform.users_say("it is me")
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+        author = bot.heard[0].author
+        assert author is not None
+        assert author.id
+        assert bot.heard[0].sent_at.tzinfo is not None
+
+    async def test_acknowledges_nothing_before_it_is_stored(self, platform: Platform) -> None:
+        if platform.acknowledged() is None:
+            pytest.skip("the platform never delivers anything twice")
+        platform.users_say("is it stored?")
+        asked, stored = asyncio.Event(), asyncio.Event()
+        seen_while_storing: list[int | None] = []
+
+        async def accept(event: Event) -> Accepted:
+            del event
+            asked.set()
+            await stored.wait()
+            return Accepted(reply="r")
+
+        run = asyncio.ensure_future(platform.adapter.run(accept))
+        try:
+            async with asyncio.timeout(self.patience):
+                await asked.wait()
+                await _idle()
+                seen_while_storing.append(platform.acknowledged())
+                stored.set()
+                while not platform.acknowledged():  # noqa: ASYNC110  the platform is foreign: it sets no event
+                    await asyncio.sleep(0)
+        finally:
+            await _ended(self.patience, run)
+        assert seen_while_storing == [0]
+
+    async def test_what_could_not_be_stored_comes_again_under_its_id(self, platform: Platform) -> None:
+        if platform.acknowledged() is None:
+            pytest.skip("the platform never delivers anything twice")
+        platform.users_say("keep me")
+        refused: list[Event] = []
+        came = asyncio.Event()
+
+        async def refuse(event: Event) -> Accepted:
+            refused.append(event)
+            came.set()
+            raise StoreError("the disk is full")
+
+        run = asyncio.ensure_future(platform.adapter.run(refuse))
+        try:
+            async with asyncio.timeout(self.patience):
+                await came.wait()
+                await _idle()
+        finally:
+            await _ended(self.patience, run)
+        assert platform.acknowledged() == 0
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+        assert bot.heard[0].id == refused[0].id
+
+    async def test_a_finished_answer_is_seen(self, platform: Platform) -> None:
+        seen = await self.answered_with(platform, lambda reply: Finish(reply=reply, text="forty-two"))
+        assert "forty-two" in seen
+
+    async def test_can_answer_what_was_asked_before_a_restart(self, platform: Platform) -> None:
+        platform.users_say("before")
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+        await perform(platform.adapter, bot.heard[0], [Finish(reply="late", text="better late")])
+        assert "better late" in "\n".join(platform.users_see())
+
+    async def test_a_streamed_answer_is_seen_once(self, platform: Platform) -> None:
+        can = platform.adapter.capabilities
+        if not can.streams:
+            pytest.skip("answers arrive whole on this platform")
+        seen = await self.answered_with(
+            platform,
+            lambda reply: Begin(reply=reply, text="forty"),
+            lambda reply: (
+                Append(reply=reply, text="-two") if can.append else Replace(reply=reply, text="forty-two")
+            ),
+            lambda reply: Finish(reply=reply, text="forty-two, of course"),
+        )
+        assert seen.count("forty") == 1
+        assert "forty-two, of course" in seen
+
+    async def test_what_finishes_stands_instead_of_what_was_shown(self, platform: Platform) -> None:
+        if not platform.adapter.capabilities.edit:
+            pytest.skip("what was shown cannot be changed on this platform")
+        seen = await self.answered_with(
+            platform,
+            lambda reply: Begin(reply=reply, text="a guess"),
+            lambda reply: Finish(reply=reply, text="the truth"),
+        )
+        assert "the truth" in seen
+        assert "guess" not in seen
+
+    async def test_a_replacement_replaces(self, platform: Platform) -> None:
+        if not platform.adapter.capabilities.edit:
+            pytest.skip("what was shown cannot be changed on this platform")
+        seen = await self.answered_with(
+            platform,
+            lambda reply: Begin(reply=reply, text="first words"),
+            lambda reply: Replace(reply=reply, text="other words"),
+            lambda reply: Finish(reply=reply, text="other words, all of them"),
+        )
+        assert "first" not in seen
+        assert seen.count("other words") == 1
+
+    @pytest.mark.parametrize("instead", ["", "I would rather not."])
+    async def test_a_retraction_leaves_nothing(self, platform: Platform, instead: str) -> None:
+        can = platform.adapter.capabilities
+        if not (can.streams and can.retracts):
+            pytest.skip("nothing is taken back on this platform")
+        seen = await self.answered_with(
+            platform,
+            lambda reply: Begin(reply=reply, text="something awful\nover two lines"),
+            lambda reply: Retract(reply=reply, text=instead),
+        )
+        assert "awful" not in seen
+        assert "two lines" not in seen
+        assert instead in seen
+
+    @pytest.mark.parametrize(("part", "words"), PARTS, ids=[type(part).__name__ for part, _ in PARTS])
+    async def test_every_part_of_a_view_is_shown_in_some_form(
+        self, platform: Platform, part: Part, words: Sequence[str]
+    ) -> None:
+        seen = await self.answered_with(platform, lambda reply: Show(reply=reply, view=View(parts=(part,))))
+        assert [word for word in words if word not in seen] == []
+
+    async def test_one_key_shows_one_message_where_nonces_are_honoured(self, platform: Platform) -> None:
+        if not platform.adapter.capabilities.nonce:
+            pytest.skip("the platform honours no nonce")
+        platform.users_say("once, please")
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+            for _ in range(2):
+                await perform(platform.adapter, bot.heard[0], [Finish(reply="same", text="only once")])
+        assert "\n".join(platform.users_see()).count("only once") == 1
+
+    async def test_typing_leaves_nothing_behind(self, platform: Platform) -> None:
+        seen = await self.answered_with(
+            platform,
+            lambda reply: Typing(reply=reply),
+            lambda reply: Finish(reply=reply, text="done typing"),
+        )
+        assert seen.strip() == "done typing"
+
+    async def test_an_empty_answer_does_no_harm(self, platform: Platform) -> None:
+        seen = await self.answered_with(platform, lambda reply: Finish(reply=reply, text=""))
+        assert seen.strip() == ""
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+    async def test_hostile_text_does_no_harm(self, platform: Platform, text: str) -> None:
+        seen = await self.answered_with(
+            platform, lambda reply: Finish(reply=reply, text=f"before {text} after")
+        )
+        assert seen.lstrip().startswith("before")
+        assert seen.rstrip().endswith("after")
+
+    async def test_dangerous_text_is_defused(self, platform: Platform) -> None:
+        if not self.dangerous:
+            pytest.skip("nothing is dangerous on this platform")
+        for text in self.dangerous:
+            seen = await self.answered_with(platform, partial(_finish_with, text))
+            assert text not in seen
+
+    async def test_a_long_answer_is_shown_whole(self, platform: Platform) -> None:
+        length = platform.adapter.capabilities.length or 20_000
+        words = " ".join(f"word{number}" for number in range(length // 10))[:length]
+        seen = await self.answered_with(platform, lambda reply: Finish(reply=reply, text=words))
+        assert [word for word in words.split() if word not in seen] == []
+
+    async def test_a_command_is_a_message_or_an_invocation(self, platform: Platform) -> None:
+        platform.users_say("/help model")
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+        assert isinstance(bot.heard[0], Message | Invocation)
+
+    async def test_ends_when_it_is_cancelled(self, platform: Platform) -> None:
+        platform.users_say("anybody there?")
+        async with self.running(platform) as bot:
+            await bot.until_answered(1)
+        assert bot.run.done()
+
+
+async def _idle() -> None:
+    """Let everything run that can, threads included."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await asyncio.to_thread(lambda: None)
+
+
+async def _ended(patience: float, *tasks: asyncio.Future[None]) -> bool:
+    """Cancel ``tasks``; return whether all end. What they end with is not the question here."""
+    for task in tasks:
+        task.cancel()
+    done, _ = await asyncio.wait(tasks, timeout=patience)
+    await asyncio.gather(*done, return_exceptions=True)
+    return len(done) == len(tasks)

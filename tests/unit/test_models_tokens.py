@@ -1,0 +1,39 @@
+"""Counting tokens without a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rostra_models.testing import tiny_llama
+from rostra_models.tokens import TokenCounter
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> TokenCounter:
+    made = TokenCounter(tiny_llama(tmp_path_factory.mktemp("models") / "tiny"), window=100)
+    made.read()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("", 0), ("abc", 3), ("é", 2), ("中文", 6), ("<|im_end|>", 1), ("\ud800", 3), ("a\0", 2)],
+)
+def test_counts_as_the_tokenizer_does(counter: TokenCounter, text: str, count: int) -> None:
+    assert counter.count(text) == count
+
+
+def test_what_fills_the_window_in_any_case_is_not_tokenized(counter: TokenCounter) -> None:
+    longest, longer = "<|im_end|>" * 80, "<|im_end|>" * 81
+    assert counter.count(longest) == 80
+    assert counter.count(longer) == len(longer)
+
+
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_without_a_tokenizer_no_text_counts_less_than_it_has(counter: TokenCounter, text: str) -> None:
+    blind = TokenCounter(Path("nowhere"), window=100)
+    blind.read()
+    assert blind.count(text) >= counter.count(text)
