@@ -1,0 +1,84 @@
+"""From a conversation to the tokens of a prompt, as the model's chat template lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+from rostra.chat import Utterance
+from rostra.errors import ModelError
+
+from .text import clean
+
+_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
+
+
+class Conversation:
+    """Lays out conversations for one tokenizer of transformers.
+
+    What people write cannot pass for the layout: special tokens spelt out in a text are broken up with a space. A
+    tokenizer without a template gets ``User: …`` and ``Assistant: …``, and ``stops`` then has what ends an answer.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        added = tokenizer.added_tokens_decoder.values()
+        self._special = sorted(
+            {str(token) for token in added if token.special and len(str(token)) > 1}, key=len, reverse=True
+        )
+        self.stops = () if tokenizer.chat_template else ("\nUser:",)
+
+    def tokens(self, messages: Sequence[Utterance]) -> list[int]:
+        """Return the prompt for the next answer. Raises `ModelError` if the template will not have the roles."""
+        said = [{"role": message.role, "content": self._harmless(message.text)} for message in messages]
+        if self._tokenizer.chat_template:
+            return self._encode(self._templated(said), whole=True)
+        return self._encode(_plain(said), whole=False)
+
+    def _encode(self, text: str, *, whole: bool) -> list[int]:
+        # A template writes the tokens that open a text itself; others are the tokenizer's to add.
+        ids: list[int] = self._tokenizer(text, add_special_tokens=not whole)["input_ids"]
+        return ids
+
+    def _harmless(self, text: str) -> str:
+        text = clean(text)
+        for token in self._special:
+            if token in text:
+                text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+    def _templated(self, said: Sequence[Mapping[str, str]]) -> str:
+        # Templates refuse what their model was not trained on: a system prompt, the same role twice in a row.
+        for layout in (said, _alternating(said)):
+            try:
+                text: str = self._tokenizer.apply_chat_template(
+                    list(layout), tokenize=False, add_generation_prompt=True
+                )
+            except TemplateError:
+                continue
+            return text
+        roles = ", ".join(message["role"] for message in said) or "none"
+        raise ModelError(f"the model's chat template refuses a conversation of these roles: {roles}")
+
+
+def _alternating(said: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
+    """Return the same words with user and assistant taking turns, the user first."""
+    turns: list[dict[str, str]] = []
+    for message in said:
+        role = "assistant" if message["role"] == "assistant" else "user"
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += "\n\n" + message["content"]
+        else:
+            turns.append({"role": role, "content": message["content"]})
+    return turns
+
+
+def _plain(said: Sequence[Mapping[str, str]]) -> str:
+    lines = [
+        f"{_NAMES[message['role']]}: {message['content']}"
+        if message["role"] in _NAMES
+        else message["content"]
+        for message in said
+    ]
+    return "\n".join([*lines, "Assistant:"])

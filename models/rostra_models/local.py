@@ -1,0 +1,209 @@
+"""A model on this machine, in a process of its own: any folder that transformers loads, by default the embedded one.
+
+The embedded model is SmolLM2-135M-Instruct (Apache-2.0): 538 MB on disk and about 0.9 GB of memory; see
+`rostra_models.embedded`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from rostra.chat import Piece, Sampling, Usage, Utterance
+from rostra.components import Component, ComponentSettings, Finding, Services
+from rostra.errors import ModelError, ModelMissing
+
+from .keeper import Keeper, State
+from .memory import MemoryReading, available
+from .process import COMMAND
+from .tokens import TokenCounter
+from .weights import Weights, read
+from .wire import Dtype, Load
+
+LIBRARIES = ("torch", "transformers", "safetensors", "tokenizers")
+
+_WIDTHS: dict[Dtype, int] = {"float32": 4, "bfloat16": 2}
+"""Bytes a parameter."""
+
+
+class LocalSettings(ComponentSettings):
+    """Which model, and what it may use.
+
+    ::
+
+        [models.mine]
+        kind = "local"
+        folder = "./my-model"
+
+    - ``folder``: what ``rostra model pull`` made, by its name, or a path (with a slash) to a Hugging Face folder with
+      ``config.json``, ``*.safetensors`` and a tokenizer.
+    - ``dtype``: ``auto`` is float32 on a CPU, where it is the faster one for single conversations; bfloat16 takes half
+      the memory.
+    - ``threads``: by default one for each core but one, so that the rest of the program has air, and 8 at most.
+    - ``window``: tokens; by default what the model was made for.
+    - ``repetition_penalty``: above 1 keeps small models from repeating themselves; by default the model's own (1.1
+      for the embedded one).
+    - ``preload``: load when the program starts, not with the first question.
+    - ``start_seconds``: how long loading may take.
+    - ``nice``: by how much the process is less urgent than others.
+    - ``check_memory``: refuse to load what does not fit into the memory that is free.
+    """
+
+    folder: Annotated[str, Field(min_length=1)] = "embedded"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    window: Annotated[int, Field(ge=16)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    preload: bool = False
+    start_seconds: Annotated[float, Field(gt=0)] = 120.0
+    nice: Annotated[int, Field(ge=0, le=19)] = 5
+    check_memory: bool = True
+
+
+class LocalModel:
+    """A `rostra.protocols.Model`. Nothing it does waits for the model in the thread of the event loop.
+
+    Tool calls are not passed to the model; `Sampling.n` choices are made one after the other.
+    """
+
+    def __init__(self, name: str, window: int, keeper: Keeper, counter: TokenCounter) -> None:
+        self.name = name
+        self.window = window
+        self._keeper = keeper
+        self._counter = counter
+
+    @property
+    def state(self) -> State:
+        """``idle`` until the first question (or after a death), ``loading`` for some seconds, then ``ready``."""
+        return self._keeper.state
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the model's process, while it is ready."""
+        return self._keeper.pid
+
+    async def load(self) -> None:
+        """Load the model now rather than with the first question. Raises `ModelError`."""
+        await self._keeper.ready()
+
+    def count(self, text: str) -> int:
+        return self._counter.count(text)
+
+    async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
+        async for text in self._keeper.answer(messages, sampling):
+            usage = Usage(prompt=text.prompt, completion=text.completion) if text.finish else None
+            yield Piece(text=text.text, finish=text.finish, usage=usage, choice=text.choice)
+
+
+def _installed(library: str) -> bool:
+    return find_spec(library) is not None
+
+
+@asynccontextmanager
+async def open_local(
+    settings: LocalSettings,
+    services: Services,
+    *,
+    command: Sequence[str] = COMMAND,
+    memory: MemoryReading = available,
+    installed: Callable[[str], bool] = _installed,
+) -> AsyncGenerator[LocalModel]:
+    """Open the model: look whether all is there, load it only if ``preload`` says so. Raises `ModelError`."""
+    folder = folder_of(settings, services)
+
+    def prepare() -> Load:
+        return _prepared(services.name, settings, folder, memory, installed)
+
+    load = prepare()
+    counter = TokenCounter(folder, window=load.window)
+    await asyncio.to_thread(counter.read)
+    keeper = Keeper(
+        services.name, prepare, clock=services.clock, start=settings.start_seconds, command=command
+    )
+    if settings.preload:
+        keeper.start()
+    try:
+        yield LocalModel(services.name, load.window, keeper, counter)
+    finally:
+        await keeper.close()
+
+
+async def check_local(settings: LocalSettings, services: Services) -> Sequence[Finding]:
+    """Say whether the model could be loaded, without loading it."""
+    try:
+        load = _prepared(services.name, settings, folder_of(settings, services), available, _installed)
+    except ModelError as error:
+        return [Finding(ok=False, what=f"model {services.name!r} cannot answer", advice=str(error))]
+    what = (
+        f"model {services.name!r}: {load.folder}, {load.dtype}, {load.threads} threads, {load.window} tokens"
+    )
+    return [Finding(ok=True, what=what)]
+
+
+component = Component(name="local", settings=LocalSettings, open=open_local, check=check_local)
+
+
+def folder_of(settings: LocalSettings, services: Services) -> Path:
+    """Return where the model lies: a bare name is beside the component's own folder, where ``pull`` puts models."""
+    given = Path(settings.folder).expanduser()
+    if len(given.parts) == 1 and not settings.folder.startswith("."):
+        return services.data.parent / given
+    return services.base / given
+
+
+def _prepared(
+    name: str,
+    settings: LocalSettings,
+    folder: Path,
+    memory: MemoryReading,
+    installed: Callable[[str], bool],
+) -> Load:
+    absent = [library for library in LIBRARIES if not installed(library)]
+    if absent:
+        raise ModelMissing(f"model {name!r} needs {absent[0]!r}; `pip install 'rostra[local]'` installs it")
+    weights = read(folder, pull=_pull(settings.folder))
+    window = settings.window or weights.window
+    if window is None:
+        raise ModelError(f"{str(folder / 'config.json')!r} names no window; set `window` for model {name!r}")
+    dtype = "float32" if settings.dtype == "auto" else settings.dtype
+    if settings.check_memory:
+        _check_memory(name, weights, dtype, memory())
+    return Load(
+        folder=str(folder),
+        dtype=dtype,
+        threads=settings.threads or _threads(),
+        window=window,
+        nice=settings.nice,
+        repetition_penalty=settings.repetition_penalty,
+    )
+
+
+def _check_memory(name: str, weights: Weights, dtype: Dtype, there: int | None) -> None:
+    needed = weights.memory(_WIDTHS[dtype])
+    if there is not None and there < needed:
+        smaller = ', set `dtype = "bfloat16"`' if dtype == "float32" else ""
+        raise ModelMissing(
+            f"model {name!r} needs {_megabytes(needed)} of memory and {_megabytes(there)} are free;"
+            f" free some{smaller} or take a smaller model"
+        )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"
+
+
+def _pull(folder: str) -> str:
+    return (
+        "rostra model pull embedded" if folder == "embedded" else f"rostra model pull FOLDER --name {folder}"
+    )
+
+
+def _threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores - 1))

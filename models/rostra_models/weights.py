@@ -1,0 +1,102 @@
+"""What lies in a model's folder, read without loading it: its window, its size, its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+from rostra.errors import ModelError, ModelMissing
+
+RUNTIME = 400_000_000
+"""Bytes that Python, torch and transformers take beside the weights: 345 MB measured, and room for one conversation."""
+
+_HEADER_LIMIT = 100_000_000
+"""Bytes; the safetensors format allows no longer header."""
+
+_WINDOWS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
+"""What configurations of transformers call the longest text a model was made for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A model on disk.
+
+    ``window`` is in tokens, None where the model's configuration names none; ``size`` is in bytes; ``dtype`` is the
+    one of most parameters.
+    """
+
+    folder: Path
+    window: int | None
+    parameters: int
+    size: int
+    dtype: str
+
+    def memory(self, width: int) -> int:
+        """Return how many bytes a process needs to answer with ``width`` bytes a parameter."""
+        return self.parameters * width + RUNTIME
+
+
+def read(folder: Path, *, pull: str) -> Weights:
+    """Return what lies in ``folder``.
+
+    Raises `ModelMissing`, naming the command ``pull`` that gets it, if there is no model, and `ModelError` if it is
+    one that is not used here: only safetensors are, as other formats may run code when they are read.
+    """
+    config, files = folder / "config.json", weight_files(folder)
+    if not config.is_file() or not files:
+        others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.gguf") for file in folder.glob(pattern))
+        if others:
+            raise ModelError(
+                f"{str(folder)!r} has {others[0]!r} but no '*.safetensors', the only format loaded"
+            )
+        raise ModelMissing(f"no model in {str(folder)!r}; `{pull}` gets it")
+    counts: dict[str, int] = {}
+    for file in files:
+        for dtype, count in _parameters(file):
+            counts[dtype] = counts.get(dtype, 0) + count
+    return Weights(
+        folder=folder,
+        window=_window(config),
+        parameters=sum(counts.values()),
+        size=sum(file.stat().st_size for file in files),
+        dtype=max(counts, key=lambda dtype: counts[dtype], default="F32"),
+    )
+
+
+def weight_files(folder: Path) -> Sequence[Path]:
+    """Return the weight files of a folder, in order."""
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _window(config: Path) -> int | None:
+    try:
+        found: dict[str, Any] = json.loads(config.read_bytes())
+        inner: dict[str, Any] = found.get("text_config", {})
+        sizes = (scope.get(name) for scope in (found, inner) for name in _WINDOWS)
+        return next((size for size in sizes if isinstance(size, int) and size > 0), None)
+    except (ValueError, AttributeError) as error:
+        raise ModelError(f"{str(config)!r} is not the JSON of a model: {error}") from error
+
+
+def _parameters(file: Path) -> Sequence[tuple[str, int]]:
+    """Return dtype and number of the parameters in a safetensors file (https://github.com/huggingface/safetensors)."""
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        if not 0 < size <= _HEADER_LIMIT:
+            raise ModelError(f"{str(file)!r} is not a safetensors file, or is only a pointer to one")
+        try:
+            header: Mapping[str, Any] = json.loads(opened.read(size))
+            tensors = [
+                cast("Mapping[str, Any]", one) for name, one in header.items() if name != "__metadata__"
+            ]
+            found = [(str(one["dtype"]), prod(one["shape"])) for one in tensors]
+            end = 8 + size + max((int(one["data_offsets"][1]) for one in tensors), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ModelError(f"the header of {str(file)!r} is damaged: {error!r}") from error
+    if file.stat().st_size < end:
+        raise ModelError(f"{str(file)!r} has {file.stat().st_size} bytes where {end} are announced: cut off")
+    return found
