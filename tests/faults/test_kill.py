@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from victim import PLATFORMS, answer
-
 from rostra.testing.platform import FakePlatform
 from rostra.testing.wire import WireServer
+from victim import PLATFORMS, answer
 
 QUESTIONS = 200
 KILLS = 50
@@ -64,7 +63,7 @@ async def test_no_accepted_question_is_lost_and_none_is_silently_answered_twice(
     tmp_path: Path,
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201  shown when the test fails
+    print(f"seed {seed}")
     dice = random.Random(seed)
     server = WireServer({name: FakePlatform(name=name, capabilities=can) for name, can in PLATFORMS.items()})
     async with server.listening() as port, victims(f"sqlite:///{tmp_path}/rostra.db", tmp_path) as bots:
@@ -99,7 +98,7 @@ async def killed_at_random(server: WireServer, bots: Victims, dice: random.Rando
     async with bots.one(server.port):
         await asyncio.wait_for(reached.wait(), 30)
         until = time.perf_counter() + dice.choice([0, 0, 0.0005, 0.002, 0.005])
-        while time.perf_counter() < until:
+        while time.perf_counter() < until:  # noqa: ASYNC110  a moment is waited for, not an event
             await asyncio.sleep(0)
     server.on_frame = lambda _: None
 

@@ -147,9 +147,11 @@ class Outgoing:
 
     async def _show(self, action: Begin | Append | Replace, *, durable: bool = True) -> None:
         durable = durable and not isinstance(action, Append)
-        if durable:
-            self.reply = ask(self.reply, action)
-            await self._ledger.advance(self.reply)
+        if durable and not await self._stored_as(ask(self.reply, action)):
+            self._muted = (
+                True  # nothing is shown that is not stored; the end of the reply waits for the store
+            )
+            return
         # A cancelled turn must not leave open whether its message was sent: the call is waited for.
         await uninterrupted(self._show_now(action, durable=durable))
 
@@ -159,10 +161,18 @@ class Outgoing:
         except AdapterError as error:
             self._after_refusal(action, error)
             return
-        before = self.reply
-        self.reply = arrived(self.reply, receipt)
-        if durable and self.reply != before:
-            await self._ledger.advance(self.reply)
+        now = arrived(self.reply, receipt)
+        if not durable or now == self.reply or not await self._stored_as(now):
+            self.reply = now
+
+    async def _stored_as(self, reply: Reply) -> bool:
+        try:
+            await self._ledger.advance(reply)
+        except StoreError as error:
+            self._outage.begins(error)
+            return False
+        self.reply = reply
+        return True
 
     def _after_refusal(self, action: Begin | Append | Replace, error: AdapterError) -> None:
         # The action that ends the reply shows all of it; until then this one is not worth a retry.
@@ -187,12 +197,7 @@ class Outgoing:
         self._close_hook()
         self.reply = ask(self.reply, action)
         self._stored = False
-        try:
-            await self._ledger.advance(self.reply)
-        except StoreError as error:
-            self._outage.begins(error)  # `settle` tries again until it is stored
-        else:
-            self._stored = True
+        self._stored = await self._stored_as(self.reply)  # else `settle` tries until it is
 
     def _marked(self, action: Finish | Show) -> Finish | Show:
         """Return ``action`` with the marker, once, however many crashes there were."""
