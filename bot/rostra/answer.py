@@ -34,7 +34,6 @@ def answer_with(
     Raises `ModelError` where the model does, or if it says nothing at all, and `TimeoutError` if its first piece takes
     longer than ``first_token_seconds``.
     """
-
     # A conversation is counted anew with every question; what was said before is always the same.
     counts = {name: lru_cache(maxsize=COUNTED)(model.count) for name, model in models.items()}
 
@@ -42,7 +41,9 @@ def answer_with(
         model = models[turn.answerer.model]
         sampling = turn.answerer.sampling
         budget = max(model.window - sampling.max_tokens, model.window // 2)
-        prompt = fit(turn.system, turn.history, turn.question, budget=budget, count=counts[turn.answerer.model])
+        prompt = fit(
+            turn.system, turn.history, turn.question, budget=budget, count=counts[turn.answerer.model]
+        )
         turn.trace.note(
             "answer",
             "asked",
@@ -56,14 +57,15 @@ def answer_with(
         finish: FinishReason = "stop"
         started = clock.monotonic()
         async with _closing(model.stream(prompt.messages, sampling)) as pieces:
-            first = await _first(pieces, clock, first_token_seconds)
+            piece = await _first(pieces, clock, first_token_seconds)
             waited = clock.monotonic() - started
-            async for piece in _with(first, pieces):
+            while piece is not None:
                 if piece.text:
                     action = Append if said else Begin
                     said.append(piece.text)
                     await emit(action(reply=turn.reply, text=piece.text))
                 finish = piece.finish or finish
+                piece = await anext(pieces, None)
         text = "".join(said)
         turn.trace.note(
             "answer", "done", finish=finish, characters=len(text), first_piece_ms=round(waited * 1000)
@@ -90,11 +92,3 @@ async def _first(pieces: AsyncIterator[Piece], clock: Clock, seconds: float | No
         return await anext(pieces, None)
     async with clock.timeout(seconds):
         return await anext(pieces, None)
-
-
-async def _with(first: Piece | None, rest: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    if first is None:
-        return
-    yield first
-    async for piece in rest:
-        yield piece
