@@ -160,7 +160,7 @@ class Reception:
 
     def _is_control(self, event: Message | Invocation) -> bool:
         line = line_of(event)
-        found = line and self.commands.match(line.words)
+        found = self.commands.match(line.words) if line is not None else None
         return found is not None and found[0].control
 
     def _delete(self, place: Place, target: str) -> None:

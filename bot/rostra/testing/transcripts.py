@@ -20,6 +20,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from ..actions import Action, Append, Begin, Capabilities, Finish, Replace, Retract, Show, Typing
 from ..views import as_text
@@ -116,6 +117,8 @@ def _written(action: Action) -> Iterator[str]:
             verb, text = "shows", as_text(view)
         case Typing():
             return
+        case _:
+            assert_never(action)
     lines = [line for line in TRACE.sub("TRACE", text).rstrip().splitlines() if line.strip()]
     if len(lines) > 1:  # blank lines part the transcript, so a text of several lines goes without its own
         yield f"    {verb}:"
