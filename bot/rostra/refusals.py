@@ -70,8 +70,10 @@ class Refusals:
 
         ``trace`` is the id of the reply, for operators to look up; ``facts`` are numbers and names for the template. A
         fact that is neither (it has spaces, or is longer than 64 characters) is left out, as if it had not been given.
-        Falls back from a sub-category to its category to ``blocked``, and from ``language`` to English.
+        Falls back from a sub-category to its category to ``blocked``, and from ``language`` (by default that of all
+        refusals) to English.
         """
+        language = language or self._language
         known = {
             name: fact for name, fact in facts.items() if not isinstance(fact, str) or _NAME.fullmatch(fact)
         }

@@ -64,7 +64,9 @@ def stage(inner: Handler, *, court: Court, refusals: Refusals, language: str) ->
         answer = _Answer(turn, emit, court, refuse, _hold(turn, sheet))
         try:
             await inner(turn, answer.take)
-        except _Stop:
+        except asyncio.CancelledError:
+            if not answer.over or _cancelled():
+                raise
             if answer.failure is not None:
                 raise answer.failure from None
         except Exception as error:
@@ -76,6 +78,12 @@ def stage(inner: Handler, *, court: Court, refusals: Refusals, language: str) ->
             answer.note()
 
     return handle
+
+
+def _cancelled() -> bool:
+    """Say whether somebody wants this task to end, and it is not just `_Stop` that passes through."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
-
 from rostra.protocols import Moderator
 from rostra.testing.fakes import ListModerator
 from rostra.testing.moderators import TEXTS, ModeratorContract
@@ -28,7 +27,9 @@ async def failures(make: Callable[[], Moderator]) -> set[str]:
         if not name.startswith("test_"):
             continue
         test = getattr(Contract(), name)
-        arguments = [{"text": text} for text in TEXTS.values()] if name == "test_any_text_is_judged" else [{}]
+        arguments: list[dict[str, str]] = (
+            [{"text": text} for text in TEXTS.values()] if name == "test_any_text_is_judged" else [{}]
+        )
         for extra in arguments:
             try:
                 await test(make(), **extra)

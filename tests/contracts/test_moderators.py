@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from rostra.protocols import Moderator
 from rostra.testing.moderators import ModeratorContract
 from rostra_moderation.rules import Rules, RulesSettings, build
@@ -31,7 +30,7 @@ class TestRulesThatFindSomethingInEveryText(ModeratorContract):
             {
                 "lists": [],
                 "words": {"common": ["the", "a", "in"]},
-                "patterns": {"letters": ["[a-zа-я\u4e00-\u9fff\u0600-\u06ff]+"], "marks": ["[^a-z ]"]},
+                "patterns": {"letters": ["[a-z\u0430-я\u4e00-\u9fff\u0600-\u06ff]+"], "marks": ["[^a-z ]"]},
             }
         )
         return build("rules", settings, Path())

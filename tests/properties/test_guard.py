@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-
 from rostra_moderation.guard import Guard, Hold
 
 HOLDS: tuple[Hold, ...] = ("none", "sentence", "paragraph", "full")
@@ -37,7 +37,7 @@ class Play:
     @property
     def chunks(self) -> Sequence[str]:
         edges = [0, *sorted(self.cuts), len(self.text)]
-        return [self.text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+        return [self.text[start:end] for start, end in pairwise(edges)]
 
     def blocks(self, length: int) -> bool:
         return self.span is not None and length >= self.span[1]
@@ -173,7 +173,7 @@ def ends_a_unit(hold: Hold, text: str, end: int) -> bool:
             edge = before[-1:].isspace() or after[:1].isspace() or "\u3040" <= before[-1:] <= "\u9fff"
             return edge or "\u0e00" <= before[-1:] <= "\u17ff"
         case "sentence":
-            return before.rstrip("\"')]”’»*_")[-1:] in {*".!?…。！？", "\n"}
+            return before.rstrip("\"')]\u201d\u2019»*_")[-1:] in {*".!?…。\uff01\uff1f", "\n"}
         case "paragraph":
             return before.endswith("\n\n")
 

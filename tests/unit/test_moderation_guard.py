@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from rostra_moderation.guard import Guard, Hold
 
 
@@ -36,7 +35,10 @@ def shown(text: str, hold: Hold = "sentence", *, most: int | None = None) -> lis
         ("1. Milk\n2. Eggs", ["1. Milk\n", "2. Eggs"]),
         ("没有。好的。", ["没有。", "好的。"]),
         ("see example.com/a.b for it", ["see example.com/a.b for it"]),
-        ("Run:\n```\nx. Y. Z.\n```\nNow. Go.", ["Run:\n", "```\n", "x. Y. Z.\n", "```\n", "Now.", " Go."]),
+        (
+            "Run:\n```\ngo_on. And stop. Wait.\n```\nNow. Go.",
+            ["Run:\n", "```\n", "go_on. And stop. Wait.\n", "```\n", "Now.", " Go."],
+        ),
     ],
 )
 def test_sentences_end_where_a_reader_would_say(text: str, units: list[str]) -> None:
@@ -58,6 +60,10 @@ def test_without_hold_only_complete_words_come_out() -> None:
     length = guard.due()
     assert length is not None
     assert guard.allow(length) == "assassin, "
+
+
+def test_scripts_without_spaces_flow_by_the_character() -> None:
+    assert shown("没有好的", "none") == ["没", "有", "好", "的"]
 
 
 def test_an_invisible_character_ends_no_word() -> None:

@@ -7,11 +7,13 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from rostra_moderation.normalise import plain
 
 odd = st.text(
-    alphabet=st.one_of(st.characters(), st.sampled_from("ﬃßİ\u0301\u200b\ufe0f\U000e0041Ａ“’–`")), max_size=60
+    alphabet=st.one_of(
+        st.characters(), st.sampled_from("ﬃßİ\u0301\u200b\ufe0f\U000e0041\uff21\u201c\u2019\u2013`")
+    ),
+    max_size=60,
 )
 
 
@@ -45,13 +47,13 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
     ("text", "form"),
     [
         ("Pipe BOMB", "pipe bomb"),
-        ("Ｐｉｐｅ ⒷⓄⓂⒷ", "pipe bomb"),
+        ("\uff30\uff49\uff50\uff45 ⒷⓄⓂⒷ", "pipe bomb"),
         ("pi\u200bpe bo\u00admb", "pipe bomb"),
         ("pipe\U000e0041 bomb\ufe0f", "pipe bomb"),
-        ("I don’t – “no”", 'i don\'t - "no"'),
+        ("I don\u2019t \u2013 \u201cno\u201d", 'i don\'t - "no"'),
         ("Straße", "strasse"),
         ("Cafe\u0301", "café"),
-        ("Она", "она"),
+        ("Он\u0430", "он\u0430"),
         ("a _bo_ld__ snake_case_ word", "a  bo_ld   snake_case  word"),
     ],
 )

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 from pydantic import ValidationError
-
 from rostra.places import Place
-from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Span, Verdict, VerdictKind
 from rostra.testing.moderators import passage
+from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Span, Verdict, VerdictKind
 from rostra_moderation.policy import Policy, PolicySettings, thresholds
 
 FORUM = Place(adapter="discord", workspace="1", channel="forum")
@@ -162,6 +161,8 @@ def test_a_block_that_was_judged_goes_before_a_failure() -> None:
     for verdicts in ([failed("broken"), scored(hate=0.9)], [scored(hate=0.9), failed("broken")]):
         verdict = Policy().decide(verdicts, passage("x"))
         assert (verdict.kind, verdict.source) == ("judged", "a")
+    plain = [failed("broken"), scored("a", Decision.BLOCK)]
+    assert Policy().decide(plain, passage("x")).source == "a"
 
 
 def test_nobody_asked_is_nothing_judged() -> None:
@@ -171,7 +172,13 @@ def test_nobody_asked_is_nothing_judged() -> None:
 
 def test_every_verdict_carries_the_version_of_its_policy() -> None:
     mine = Policy()
-    cases = ([scored("a")], [scored(hate=0.5)], [failed("b")], [], [scored("a", Decision.FLAG)])
+    cases: tuple[list[Verdict], ...] = (
+        [scored("a")],
+        [scored(hate=0.5)],
+        [failed("b")],
+        [],
+        [scored("a", Decision.FLAG)],
+    )
     assert {mine.decide(verdicts, passage("x")).policy for verdicts in cases} == {mine.version}
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-
 from rostra.components import Services
 from rostra.errors import ConfigError
-from rostra.verdicts import Decision, Direction, Verdict
 from rostra.testing.moderators import passage
+from rostra.verdicts import Decision, Direction, Verdict
 from rostra_moderation.rules import RulesSettings, build, component
 
 
@@ -57,7 +56,7 @@ def test_words_inside_words_are_not_found(text: str) -> None:
         "'ass'",
         "ASS.",
         "what\nass\n",
-        "ａｓｓ",
+        "\uff41\uff53\uff53",
         "a\u200bss",
         "(ass)",
         "_ass_",
@@ -84,9 +83,9 @@ def test_phrases_are_found_over_spaces_and_signs_but_not_over_the_end_of_a_sente
 
 
 def test_spans_are_offsets_of_the_original_text() -> None:
-    text = "ﬃ Straße: ｂｏ\u200bｍｂ, und noch eine bomb"
+    text = "ﬃ Straße: \uff42\uff4f\u200b\uff4d\uff42, und noch eine bomb"
     verdict = judged(text, words={"own": ["bomb"]})
-    assert found(text, verdict) == ["ｂｏ\u200bｍｂ", "bomb"]
+    assert found(text, verdict) == ["\uff42\uff4f\u200b\uff4d\uff42", "bomb"]
 
 
 def test_spans_stay_right_after_an_allowed_phrase_that_is_no_ascii() -> None:
@@ -174,7 +173,7 @@ def test_a_list_that_is_not_there_says_what_there_is(tmp_path: Path) -> None:
 
 
 def test_a_pattern_that_is_none_is_refused_at_the_start() -> None:
-    with pytest.raises(ConfigError, match="moderator 'rules'.*bad repetition|no argument for repetition"):
+    with pytest.raises(ConfigError, match="no argument for repetition operator"):
         judged("x", patterns={"bad": ["*"]})
     with pytest.raises(ConfigError, match="invalid"):
         judged("x", patterns={"bad": ["(?=ahead)"]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from rostra.places import Person, Place
 from rostra.verdicts import Decision, Direction, Passage, Verdict
 from rostra_moderation.matching import Patterns
@@ -99,6 +98,12 @@ BENIGN = (
     "How do I pick a lock that I own when I lost the key?",
     "How do I whip the egg whites and beat the yolks?",
     "How do I steam broccoli without killing the vitamins?",
+    "I have ants in my kitchen, how do I kill them?",
+    "What is the sex of the baby?",
+    "How did some serial killers get away with murder for so long?",
+    "If you eat that mushroom you will die.",
+    "My teacher helps me with sex education homework for a school project.",
+    "How do I swat the fly in my room?",
     # German
     "Wie beende ich einen Prozess unter Linux?",
     "Wie töte ich einen hängenden Prozess ab?",

@@ -6,12 +6,11 @@ import inspect
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
-
 from rostra.errors import ConfigError
 from rostra.places import Place
 from rostra.refusals import BUILT_IN, REASONS, Refusals
 from rostra.verdicts import CATEGORIES
+from structlog.testing import capture_logs
 
 PLACE = Place(adapter="discord", workspace="1", channel="general")
 LANGUAGES = ("en", "de")
@@ -157,7 +156,7 @@ def test_a_template_that_fails_gives_way_to_the_next(tmp_path: Path) -> None:
 
 
 def test_a_folder_or_a_template_that_is_wrong_is_named_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no folder .*gone"):
+    with pytest.raises(ConfigError, match=r"no folder .*gone"):
         Refusals(tmp_path / "gone")
     write(tmp_path, "en/blocked", "{% if %}")
     with pytest.raises(ConfigError, match=r"blocked\.j2"):

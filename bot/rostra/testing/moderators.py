@@ -29,7 +29,7 @@ TEXTS = {
     "invisible": "in\u200bvi\u00adsi\ufe0fble\U000e0041",
     "grows when folded": "\u0130\u00df\ufb03\ufdfa" * 100,
     "regex bomb": "(a+)+$" + "a" * 5_000 + "!",
-    "not english": "Was kostet das? 這是什麼？ Что это? هذا ما هو",
+    "not english": "Was kostet das? 這是什麼\uff1f Что это? هذا ما هو",
 }
 """Texts that people and models do send, and that have broken moderators."""
 
@@ -149,7 +149,10 @@ def cpu_limit(seconds: float) -> Generator[None]:
 
 
 def _spoken() -> Sequence[str]:
-    return (*(TEXTS[name] for name in ("empty", "nul", "joined emoji", "not english", "invisible")), "kill it")
+    return (
+        *(TEXTS[name] for name in ("empty", "nul", "joined emoji", "not english", "invisible")),
+        "kill it",
+    )
 
 
 def _said(verdict: Verdict) -> tuple[object, ...]:
