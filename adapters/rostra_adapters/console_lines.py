@@ -80,6 +80,7 @@ class Typed:
             with typing_mode(sys.stdin.fileno()):
                 return question(line, self._prompt)
         except EOFError:
+            sys.stdout.write("\n")  # what comes after the chat starts in a line of its own
             return None
 
 

@@ -135,7 +135,8 @@ class Terminal:
         found = next((block for block in self._blocks if block.reply == reply and not block.ended), None)
         if found is None:
             found = _Block(reply)
-            self._change_to([*self._blocks, found], of=len(self._blocks))
+            # What stood last gets its line feed: the new one starts in the first column.
+            self._change_to([*self._blocks, found], of=max(0, len(self._blocks) - 1))
         return found
 
     def _change(self, block: _Block, body: str, *, ended: bool) -> None:

@@ -23,7 +23,7 @@ import structlog
 from pydantic import SecretBytes, SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from .errors import RostraError
+from .errors import ConfigError, RostraError
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -52,6 +52,7 @@ def configured(
     """Log to ``file`` (kept small: it is rotated), or to ``stream``, standard error by default, within the block.
 
     Everything goes through the standard library's root logger, so that libraries' warnings arrive as well.
+    Raises `ConfigError` if the file cannot be written.
     """
     handler = _handler(file, stream or sys.stderr)
     people = format == "console" or (format == "auto" and file is None and (stream or sys.stderr).isatty())
@@ -186,9 +187,12 @@ def _formatter(*, people: bool, colour: bool, content: bool) -> logging.Formatte
 def _handler(file: Path | None, stream: TextIO) -> logging.Handler:
     if file is None:
         return logging.StreamHandler(stream)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    return RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600)
+        return RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"the log {str(file)!r} cannot be written: {error.strerror}") from error
 
 
 def _wanted(record: logging.LogRecord, *, content: bool) -> bool:

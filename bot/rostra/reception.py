@@ -213,6 +213,8 @@ class Reception:
         except asyncio.CancelledError:
             if case.cut is not Cut.SHUTDOWN:
                 raise
+        except Exception as error:  # a bug: its reply stays accepted in the store, and the lane goes on
+            log.exception("reply left behind", reply=case.entry.reply.id, error=type(error).__name__)
         finally:
             self._cases.pop(case.entry.reply.id, None)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .servers import running
+from .servers import SERVERS, Server, running
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
 _KEYS = "/help lists commands. Ctrl-C stops an answer, Ctrl-D leaves."
 
 
-async def banner(settings: Settings, clock: Clock) -> str:
+async def banner(settings: Settings, clock: Clock, servers: Sequence[Server] = SERVERS) -> str:
     """Return the banner. Looks, on this machine only and for at most a fifth of a second, what else could answer."""
     answerer = settings.answerers["default"]
     table = settings.models[answerer.model]
-    if table.kind != "local" or table.options:
+    if table.kind != "local" or table.options.get("folder", "embedded") != "embedded":
         return f"Rostra. The model {answerer.model!r} answers, moderated. {_KEYS}"
     lines = [
         "Rostra. A demonstration model of 135 million parameters answers here: it is often wrong.",
         "For a better one: rostra init --model ollama|openai|llamacpp|lmstudio|vllm",
         *(
             f"{server.title} is running on this machine: rostra init --model {server.name} would use it."
-            for server in await running(clock)
+            for server in await running(clock, servers)
         ),
         f"Questions and answers are moderated. {_KEYS}",
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .running import Config, run, run_app
+from .running import Config, private, run, run_app
 
 if TYPE_CHECKING:
     from ..components import Component
@@ -32,7 +32,7 @@ def chat(once: Once = None, config: Config = None, *, verbose: Verbose = False) 
     if once is not None and not once.strip():
         raise typer.BadParameter("is empty; write a question", param_hint="--once")
     log = settings.log
-    file = None if verbose else settings.data / "logs" / "chat.log"
+    file = None if verbose else private(settings.data) / "logs" / "chat.log"
     with configured(level=log.level, format=log.format, content=log.content, file=file):
         if not run(_chat(settings, once)):
             raise typer.Exit(1)

@@ -36,7 +36,11 @@ REMOTE: Mapping[Choice, tuple[str, str]] = {
 _EMBEDDED = """\
 # A demonstration model of 135 million parameters: it runs anywhere, and is often wrong.
 [models.embedded]
-kind = "local\""""
+kind = "local"
+# folder = "embedded"            # what `rostra model pull` made, or a Hugging Face folder such as "./my-model"
+# dtype = "auto"                 # bfloat16 takes half the memory
+# preload = false                # true loads it at the start, not with the first question\
+"""
 
 
 def init(

@@ -19,7 +19,7 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "doctor": (".doctor:doctor", "Test whether everything that is configured would work."),
     "policy": (".policy:app", "Show what is moderated, and how strictly."),
     "outbox": (".outbox:app", "List replies that could not be delivered, and send them again."),
-    "backup": (".backup:backup", "Copy the database and its key into one file."),
+    "backup": (".backup:backup", "Write the database into one file."),
     "restore": (".backup:restore", "Bring back what a backup holds."),
     "plugins": (".plugins:app", "Show what is installed."),
     "new": (".new:app", "Start a plugin package, with its contract tests."),
@@ -28,7 +28,7 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
 """Name, where it is, what it does."""
 
 _ELSEWHERE = {
-    "model": "Fetch, list, show and convert models.",
+    "model": "Get models, and see which are there.",
     "moderate": "Judge texts with the configured moderation.",
 }
 """What the commands of our own outer packages do; asking them would mean to import them."""
@@ -73,6 +73,7 @@ def _loaded(name: str) -> Any:
     else:
         found = _offered()[name].load()
     if isinstance(found, typer.Typer):
+        found.rich_markup_mode = None  # one style of help for all
         group: Any = get_group(found)
         group.name = name
         return group

@@ -67,7 +67,8 @@ def run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         if debug:
             raise
-        return _failed(f"{error.format_message()} (see --help)", error.exit_code)
+        message = error.format_message().replace("Value error, ", "").removesuffix(".")
+        return _failed(f"{message} (see --help)", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:

@@ -25,6 +25,19 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def private(data: Path) -> Path:
+    """Return the data folder, made for its owner alone if it was not there. Raises `ConfigError`."""
+    from ..errors import ConfigError
+
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the data folder {str(data)!r} cannot be made: {error.strerror}; set ROSTRA_DATA to one of your own"
+        ) from error
+    return data
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` in a loop of its own."""
     return asyncio.run(work)
@@ -33,8 +46,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 async def run_app(settings: Settings, adapters: Mapping[str, Adapter] | None = None) -> None:
     """Open a bot and run it until its adapters end; SIGTERM and SIGINT shut it down in good order, once."""
     from ..app import open_app
+    from ..garbage import collect_seldom
 
     async with open_app(settings, adapters=adapters) as bot:
+        collect_seldom()
         loop = asyncio.get_running_loop()
         signals = (signal.SIGTERM, signal.SIGINT)
 

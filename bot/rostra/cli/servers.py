@@ -38,7 +38,7 @@ SERVERS = (
 )
 
 
-async def running(clock: Clock, servers: Sequence[Server] = SERVERS) -> Sequence[Server]:
+async def running(clock: Clock, servers: Sequence[Server]) -> Sequence[Server]:
     """Return those of ``servers`` that answer on 127.0.0.1 within `PATIENCE`."""
     answers = await asyncio.gather(*(_answers(server, clock) for server in servers))
     return [server for server, answered in zip(servers, answers, strict=True) if answered]
