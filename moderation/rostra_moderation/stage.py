@@ -177,7 +177,7 @@ class _Answer:
                 assert_never(action)
 
     def note(self) -> None:
-        """Put the strictest ruling on this answer into the trace."""
+        """Put the strictest ruling on this answer into the trace: before the reply ends, so that it is kept."""
         if self._worst is not None:
             note(self._turn, self._worst, "answer")
             self._worst = None
@@ -210,6 +210,7 @@ class _Answer:
         guard = self._guard
         if guard is None or guard.text != action.text or guard.judged < len(action.text):
             await self._judge(action.text)
+        self.note()
         await self._emit(action)
 
     async def _judge(self, text: str) -> None:
@@ -236,6 +237,7 @@ class _Answer:
         self.over = True
         if self._guard is not None:
             self._guard.block()
+        self.note()
         text = self._refuse(_reason(ruling))
         reply = self._turn.reply
         try:

@@ -28,8 +28,8 @@ from .clock import ManualClock, settle
 from .fakes import ListModerator, ScriptedModel, bot
 from .platform import EVERYTHING, FakePlatform
 
-TRACE = re.compile(r"\b[0-9a-f]{32}\b")
-"""Ids of replies, which differ from run to run."""
+IDS = re.compile(r"\b[0-9a-f]{32}\b|(?<=policy )[0-9a-f]{12}\b")
+"""Ids of replies, which differ from run to run, and versions of policies, which differ from release to release."""
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ def _written(action: Action) -> Iterator[str]:
             return
         case _:
             assert_never(action)
-    lines = [line for line in TRACE.sub("TRACE", text).rstrip().splitlines() if line.strip()]
+    lines = [line for line in IDS.sub("ID", text).rstrip().splitlines() if line.strip()]
     if len(lines) > 1:  # blank lines part the transcript, so a text of several lines goes without its own
         yield f"    {verb}:"
         yield from (f"        {line}" for line in lines)
