@@ -30,10 +30,13 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to pick tokens. ``temperature`` 0 is greedy; ``seed`` None draws a fresh one."""
+    """How to pick tokens. ``temperature`` 0 is greedy; ``seed`` None draws a fresh one.
 
-    temperature: float = 0.7
-    top_p: float = 0.95
+    ``temperature`` and ``top_p`` None take what the model's makers recommend, where they say so.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
     seed: int | None = None

@@ -22,7 +22,7 @@ class Conversation:
     """
 
     def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder.values()
         self._special = sorted(
             {str(token) for token in added if token.special and len(str(token)) > 1}, key=len, reverse=True
@@ -32,13 +32,13 @@ class Conversation:
     def tokens(self, messages: Sequence[Utterance]) -> list[int]:
         """Return the prompt for the next answer. Raises `ModelError` if the template will not have the roles."""
         said = [{"role": message.role, "content": self._harmless(message.text)} for message in messages]
-        if self._tokenizer.chat_template:
+        if self.tokenizer.chat_template:
             return self._encode(self._templated(said), whole=True)
         return self._encode(_plain(said), whole=False)
 
     def _encode(self, text: str, *, whole: bool) -> list[int]:
         # A template writes the tokens that open a text itself; others are the tokenizer's to add.
-        ids: list[int] = self._tokenizer(text, add_special_tokens=not whole)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=not whole)["input_ids"]
         return ids
 
     def _harmless(self, text: str) -> str:
@@ -52,7 +52,7 @@ class Conversation:
         # Templates refuse what their model was not trained on: a system prompt, the same role twice in a row.
         for layout in (said, _alternating(said)):
             try:
-                text: str = self._tokenizer.apply_chat_template(
+                text: str = self.tokenizer.apply_chat_template(
                     list(layout), tokenize=False, add_generation_prompt=True
                 )
             except TemplateError:

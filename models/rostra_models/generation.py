@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +22,10 @@ REMEMBERED = 256
 """Tokens that the repetition penalty looks back."""
 
 
+TEMPERATURE, TOP_P = 0.7, 0.95
+"""For models whose makers recommend nothing, or greedy answers, which repeat themselves."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """A loaded model. ``ends`` are the tokens that end an answer, ``special`` all that are never text."""
@@ -33,6 +37,8 @@ class Engine:
     special: tuple[int, ...]
     penalty: float
     window: int
+    temperature: float = TEMPERATURE
+    top_p: float = TOP_P
 
     def answer(self, request: Generate, stopped: Callable[[], bool]) -> Iterator[Text]:
         """Yield the pieces of an answer, every choice with its finish, or until ``stopped``.
@@ -45,13 +51,13 @@ class Engine:
             raise ModelError(
                 f"the prompt has {len(prompt)} tokens; the window has {self.window}, answer included"
             )
-        sampling = request.sampling
+        sampling = self.resolved(request.sampling)
         stops = (*sampling.stop, *self.conversation.stops)
         # A choice is drawn with a seed of its own, so that it is the same whether or not others are made before it.
         seed = int.from_bytes(os.urandom(6), "big") if sampling.seed is None else sampling.seed
         for choice in range(max(1, sampling.n)):
             tokens = self._tokens(prompt, sampling, seed + choice, stopped)
-            for text, finish, made in self._pieces(tokens, min(room, sampling.max_tokens), Stops(stops)):
+            for text, finish, made in self.pieces(tokens, min(room, sampling.max_tokens), Stops(stops)):
                 yield Text(
                     id=request.id,
                     text=text,
@@ -63,7 +69,7 @@ class Engine:
             if stopped():
                 return
 
-    def _pieces(self, tokens: Iterator[int], most: int, stops: Stops) -> Iterator[tuple[str, Any, int]]:
+    def pieces(self, tokens: Iterator[int], most: int, stops: Stops) -> Iterator[tuple[str, Any, int]]:
         """Yield text, finish and number of tokens so far; ends without a finish if ``tokens`` does."""
         characters = Detokenizer(self.decode)
         made = 0
@@ -83,6 +89,14 @@ class Engine:
                 yield text, None, made
         yield stops.rest(), "length", made
 
+    def resolved(self, sampling: Sampling) -> Sampling:
+        """Return ``sampling`` with the model's own where it asks for that."""
+        return replace(
+            sampling,
+            temperature=self.temperature if sampling.temperature is None else sampling.temperature,
+            top_p=self.top_p if sampling.top_p is None else sampling.top_p,
+        )
+
     def _tokens(
         self, prompt: Sequence[int], sampling: Sampling, seed: int, stopped: Callable[[], bool]
     ) -> Iterator[int]:
@@ -92,15 +106,17 @@ class Engine:
         generator = torch.Generator().manual_seed(seed & (2**63 - 1))
         cache: Any = None
         logits: Any = None
-        seen = list(prompt[-REMEMBERED:])
+        said: list[int] = []  # the prompt is left out: an answer takes up the words of its question
         for start in range(0, len(prompt), PREFILL):
             if stopped():
                 return
             logits, cache = self._forward(prompt[start : start + PREFILL], cache)
         while not stopped():
-            token = self._pick(logits, seen[-REMEMBERED:], sampling, generator)
+            token = pick(
+                penalized(logits, said[-REMEMBERED:], self.penalty, self.special), sampling, generator
+            )
             yield token
-            seen.append(token)
+            said.append(token)
             logits, cache = self._forward([token], cache)
 
     def _forward(self, tokens: Sequence[int], cache: Any) -> tuple[Any, Any]:
@@ -111,29 +127,39 @@ class Engine:
             out = self.model(torch.tensor([tokens]), past_key_values=cache, use_cache=True, logits_to_keep=1)
             return out.logits[0, -1].float(), out.past_key_values
 
-    def _pick(self, logits: Any, seen: Sequence[int], sampling: Sampling, generator: Any) -> int:
-        """Draw a token: penalty (CTRL, https://arxiv.org/abs/1909.05858), temperature, nucleus, in this order."""
-        import torch
 
-        with torch.inference_mode():
-            if self.penalty != 1:
-                # Not for special tokens: the one that ends an answer stands in every prompt.
-                kept = logits[list(self.special)]
-                repeated = logits[list(seen)]
-                logits[list(seen)] = torch.where(
-                    repeated < 0, repeated * self.penalty, repeated / self.penalty
-                )
-                logits[list(self.special)] = kept
-            if sampling.temperature <= 0:
-                return int(logits.argmax())
-            odds = torch.softmax(logits / sampling.temperature, dim=-1)
-            if sampling.top_p >= 1:
-                return int(torch.multinomial(odds, 1, generator=generator))
-            odds, tokens = odds.sort(descending=True)
-            before = odds.cumsum(0) - odds
-            before[0] = -1  # the likeliest always stays
-            odds = odds.masked_fill(before >= sampling.top_p, 0)
-            return int(tokens[torch.multinomial(odds, 1, generator=generator)])
+def pick(logits: Any, sampling: Sampling, generator: Any) -> int:
+    """Draw a token: the likeliest at temperature 0, else from the nucleus of ``top_p`` (https://arxiv.org/abs/1904.09751)."""
+    import torch
+
+    temperature, top_p = sampling.temperature or 0.0, sampling.top_p or 1.0
+    with torch.inference_mode():
+        if temperature <= 0:
+            return int(logits.argmax())
+        odds = torch.softmax(logits / temperature, dim=-1)
+        if top_p >= 1:
+            return int(torch.multinomial(odds, 1, generator=generator))
+        odds, tokens = odds.sort(descending=True)
+        before = odds.cumsum(0) - odds
+        before[0] = -1  # the likeliest always stays
+        odds = odds.masked_fill(before >= top_p, 0)
+        return int(tokens[torch.multinomial(odds, 1, generator=generator)])
+
+
+def penalized(logits: Any, seen: Sequence[int], penalty: float, special: Sequence[int]) -> Any:
+    """Return ``logits`` with what was said before made less likely (CTRL, https://arxiv.org/abs/1909.05858).
+
+    Not the ``special`` tokens: the one that ends an answer stands in every prompt.
+    """
+    import torch
+
+    if penalty == 1:
+        return logits
+    said = sorted(set(seen).difference(special))
+    with torch.inference_mode():
+        before = logits[said]
+        logits[said] = torch.where(before < 0, before * penalty, before / penalty)
+        return logits
 
 
 def load(order: Load) -> Engine:
@@ -169,4 +195,6 @@ def load(order: Load) -> Engine:
         special=tuple(token for token in tokenizer.all_special_ids if token < model.config.vocab_size),
         penalty=penalty or 1.0,
         window=order.window,
+        temperature=own.temperature if own.do_sample and own.temperature else TEMPERATURE,
+        top_p=own.top_p if own.do_sample and own.top_p else TOP_P,
     )

@@ -19,11 +19,12 @@ from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.components import Component, ComponentSettings, Finding, Services
 from rostra.errors import ModelError, ModelMissing
 
+from .embedded import NAME
 from .keeper import Keeper, State
 from .memory import MemoryReading, available
 from .process import COMMAND
 from .tokens import TokenCounter
-from .weights import Weights, read
+from .weights import NEEDED, Weights, read
 from .wire import Dtype, Load
 
 LIBRARIES = ("torch", "transformers", "safetensors", "tokenizers")
@@ -55,7 +56,7 @@ class LocalSettings(ComponentSettings):
     - ``check_memory``: refuse to load what does not fit into the memory that is free.
     """
 
-    folder: Annotated[str, Field(min_length=1)] = "embedded"
+    folder: Annotated[str, Field(min_length=1)] = NAME
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     window: Annotated[int, Field(ge=16)] | None = None
@@ -152,9 +153,12 @@ component = Component(name="local", settings=LocalSettings, open=open_local, che
 def folder_of(settings: LocalSettings, services: Services) -> Path:
     """Return where the model lies: a bare name is beside the component's own folder, where ``pull`` puts models."""
     given = Path(settings.folder).expanduser()
-    if len(given.parts) == 1 and not settings.folder.startswith("."):
-        return services.data.parent / given
-    return services.base / given
+    return (services.data.parent if _kept(settings.folder) else services.base) / given
+
+
+def _kept(folder: str) -> bool:
+    """Return whether ``folder`` is the name of a model that ``pull`` made, rather than a path."""
+    return "/" not in folder and not folder.startswith((".", "~"))
 
 
 def _prepared(
@@ -167,7 +171,9 @@ def _prepared(
     absent = [library for library in LIBRARIES if not installed(library)]
     if absent:
         raise ModelMissing(f"model {name!r} needs {absent[0]!r}; `pip install 'rostra[local]'` installs it")
-    weights = read(folder, pull=_pull(settings.folder))
+    source = NAME if settings.folder == NAME else f"FOLDER --name {settings.folder}"
+    advice = f"`rostra model pull {source}` gets it" if _kept(settings.folder) else NEEDED
+    weights = read(folder, advice=advice)
     window = settings.window or weights.window
     if window is None:
         raise ModelError(f"{str(folder / 'config.json')!r} names no window; set `window` for model {name!r}")
@@ -196,12 +202,6 @@ def _check_memory(name: str, weights: Weights, dtype: Dtype, there: int | None) 
 
 def _megabytes(count: int) -> str:
     return f"{count / 1e6:,.0f} MB"
-
-
-def _pull(folder: str) -> str:
-    return (
-        "rostra model pull embedded" if folder == "embedded" else f"rostra model pull FOLDER --name {folder}"
-    )
 
 
 def _threads() -> int:

@@ -57,7 +57,7 @@ def kept(models: Path) -> Sequence[tuple[str, Weights, Record | None]]:
         if not folder.is_dir() or folder.name.startswith("."):
             continue
         try:
-            weights = read(folder, pull="")
+            weights = read(folder)
         except ModelError:
             continue
         found.append((folder.name, weights, record(folder)))
@@ -107,7 +107,7 @@ def write_record(
     folder: Path, *, source: str, licence: str, clock: Clock, files: Mapping[str, str]
 ) -> Record:
     """Say beside the model in ``folder`` where it came from. Raises `ModelError` if it is no model."""
-    weights = read(folder, pull="")
+    weights = read(folder)
     made = Record(
         name=folder.name,
         source=source,
@@ -127,7 +127,7 @@ def copy(source: Path, folder: Path, *, clock: Clock, progress: Callable[[str, f
 
     Raises `ModelError` if it is not complete.
     """
-    weights = read(source, pull="rostra model pull FOLDER")
+    weights = read(source)
     if not (source / "tokenizer.json").is_file() and not (source / "tokenizer.model").is_file():
         raise ModelError(f"{str(source)!r} has no 'tokenizer.json' or 'tokenizer.model'")
     with making(folder, space=weights.size + 50_000_000) as work:

@@ -14,6 +14,9 @@ from rostra.errors import ModelError, ModelMissing
 RUNTIME = 400_000_000
 """Bytes that Python, torch and transformers take beside the weights: 345 MB measured, and room for one conversation."""
 
+NEEDED = "it needs 'config.json' and '*.safetensors'"
+"""What is said of a folder without a model."""
+
 _HEADER_LIMIT = 100_000_000
 """Bytes; the safetensors format allows no longer header."""
 
@@ -40,10 +43,10 @@ class Weights:
         return self.parameters * width + RUNTIME
 
 
-def read(folder: Path, *, pull: str) -> Weights:
+def read(folder: Path, *, advice: str = NEEDED) -> Weights:
     """Return what lies in ``folder``.
 
-    Raises `ModelMissing`, naming the command ``pull`` that gets it, if there is no model, and `ModelError` if it is
+    Raises `ModelMissing`, with ``advice`` on how to get it, if there is no model, and `ModelError` if it is
     one that is not used here: only safetensors are, as other formats may run code when they are read.
     """
     config, files = folder / "config.json", weight_files(folder)
@@ -53,7 +56,7 @@ def read(folder: Path, *, pull: str) -> Weights:
             raise ModelError(
                 f"{str(folder)!r} has {others[0]!r} but no '*.safetensors', the only format loaded"
             )
-        raise ModelMissing(f"no model in {str(folder)!r}; `{pull}` gets it")
+        raise ModelMissing(f"no model in {str(folder)!r}; {advice}")
     counts: dict[str, int] = {}
     for file in files:
         for dtype, count in _parameters(file):

@@ -138,7 +138,7 @@ def test_an_answerer_takes_the_first_model_its_name_and_its_sampling() -> None:
     default, dry = settings.answerers["default"], settings.answerers["dry"]
     assert (default.name, default.model, default.prompt) == ("default", "first", "Be kind.")
     assert (dry.name, dry.model, dry.persona) == ("dry", "second", "librarian")
-    assert (dry.sampling.temperature, dry.sampling.stop, dry.sampling.top_p) == (0, ("END",), 0.95)
+    assert (dry.sampling.temperature, dry.sampling.stop, dry.sampling.top_p) == (0, ("END",), None)
     assert settings.personas["librarian"].prompt == "You are a librarian."
     assert "assistant" in settings.personas
 

@@ -10,8 +10,6 @@ from rostra.errors import ModelError, ModelMissing
 from rostra_models.testing import tiny_llama
 from rostra_models.weights import RUNTIME, read
 
-PULL = "rostra model pull embedded"
-
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -25,7 +23,7 @@ def copied(tiny: Path, folder: Path) -> Path:
 
 
 def test_a_folder_tells_its_size_and_window(tiny: Path) -> None:
-    weights = read(tiny, pull=PULL)
+    weights = read(tiny)
     assert weights.window == 2048
     assert weights.dtype == "F32"
     assert weights.size == (tiny / "model.safetensors").stat().st_size
@@ -36,22 +34,22 @@ def test_a_folder_tells_its_size_and_window(tiny: Path) -> None:
 def test_weights_may_be_in_several_files(tiny: Path, tmp_path: Path) -> None:
     folder = copied(tiny, tmp_path)
     (folder / "model-2.safetensors").write_bytes((tiny / "model.safetensors").read_bytes())
-    assert read(folder, pull=PULL).parameters == 2 * read(tiny, pull=PULL).parameters
+    assert read(folder).parameters == 2 * read(tiny).parameters
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
-def test_a_missing_model_names_the_command_that_gets_it(tiny: Path, tmp_path: Path, missing: str) -> None:
+def test_a_missing_model_says_how_to_get_it(tiny: Path, tmp_path: Path, missing: str) -> None:
     folder = copied(tiny, tmp_path)
     (folder / missing).unlink()
-    with pytest.raises(ModelMissing, match=f"`{PULL}` gets it"):
-        read(folder, pull=PULL)
+    with pytest.raises(ModelMissing, match=r"; ask for it$"):
+        read(folder, advice="ask for it")
 
 
 def test_formats_that_may_run_code_are_not_read(tiny: Path, tmp_path: Path) -> None:
     folder = copied(tiny, tmp_path)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"has 'pytorch_model.bin' but no '\*.safetensors'"):
-        read(folder, pull=PULL)
+        read(folder)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +67,7 @@ def test_damaged_weights_are_named(tiny: Path, tmp_path: Path, content: bytes, w
     folder = copied(tiny, tmp_path)
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(ModelError, match=what):
-        read(folder, pull=PULL)
+        read(folder)
 
 
 def test_weights_that_were_cut_off_are_named(tiny: Path, tmp_path: Path) -> None:
@@ -77,7 +75,7 @@ def test_weights_that_were_cut_off_are_named(tiny: Path, tmp_path: Path) -> None
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ModelError, match="cut off"):
-        read(folder, pull=PULL)
+        read(folder)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +93,7 @@ def test_the_window_is_found_under_its_names(
 ) -> None:
     folder = copied(tiny, tmp_path)
     (folder / "config.json").write_text(json.dumps(config))
-    assert read(folder, pull=PULL).window == window
+    assert read(folder).window == window
 
 
 @pytest.mark.parametrize("config", ["nonsense", "[1]"])
@@ -103,4 +101,4 @@ def test_a_damaged_configuration_is_named(tiny: Path, tmp_path: Path, config: st
     folder = copied(tiny, tmp_path)
     (folder / "config.json").write_text(config)
     with pytest.raises(ModelError, match=r"config.json' is not the JSON of a model"):
-        read(folder, pull=PULL)
+        read(folder)

@@ -77,8 +77,8 @@ class Written:
 class SamplingTable(_Section):
     """``[answerers.NAME.sampling]``: how to pick tokens."""
 
-    temperature: Annotated[float, Field(ge=0, le=2)] = Sampling().temperature
-    top_p: Annotated[float, Field(gt=0, le=1)] = Sampling().top_p
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     max_tokens: Count = Sampling().max_tokens
     stop: tuple[str, ...] = ()
     seed: int | None = None
@@ -109,7 +109,7 @@ class Persona(_Section):
 
 PERSONAS: Mapping[str, Persona] = MappingProxyType(
     {
-        "assistant": Persona(prompt="You are a helpful assistant. Answer briefly and truthfully."),
+        "assistant": Persona(prompt="You are a helpful assistant."),
         "tutor": Persona(
             prompt="You are a patient tutor. Explain step by step in simple words, and end with one question"
             " that checks understanding."
