@@ -75,7 +75,8 @@ class Console:
         self._aside = aside or screen
         self._clock = clock
         self._interactive = interactive
-        self._place = Place(adapter=name, channel="terminal")
+        # A conversation of its own for each run: what another one said is not taken up.
+        self._place = Place(adapter=name, channel="terminal", thread=uuid7().hex)
         self._open: dict[str, asyncio.Event] = {}
         self._interrupted = asyncio.Event()
         self._left = asyncio.Event()
