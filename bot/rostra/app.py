@@ -122,7 +122,9 @@ class App:
         recovered = await self.reception.recover()
         if recovered:
             log.info("taking up what was left", replies=recovered)
-        chores = [asyncio.ensure_future(work) for work in (self._purge(), self._recover(), self.reception.watch())]
+        chores = [
+            asyncio.ensure_future(work) for work in (self._purge(), self._recover(), self.reception.watch())
+        ]
         adapters = [
             asyncio.ensure_future(
                 keep_running(adapter, self.reception.accept, clock=self.parts.clock, retry=self._retry)

@@ -45,9 +45,7 @@ def fit(
         room -= cost
         first = start
     kept = history[first:]
-    return Prompt(
-        messages=(*head, *kept, asked), tokens=budget - room, forgotten=first, cut=cut
-    )
+    return Prompt(messages=(*head, *kept, asked), tokens=budget - room, forgotten=first, cut=cut)
 
 
 def _cost(utterance: Utterance, count: Callable[[str], int]) -> int:

@@ -54,3 +54,11 @@ def _migrate(url: str) -> None:
     database = Database(url_of(url, Path()))
     migrate(database.writing)
     database.writing.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database of the test's own, on each engine in turn."""
+    name = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    found: str = request.getfixturevalue(name)
+    return found

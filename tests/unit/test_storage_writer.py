@@ -101,7 +101,10 @@ async def test_one_bad_write_does_not_hurt_its_neighbours() -> None:
         kept = writer.put("bad")
         assert await writer.write("c") == "C"
         assert kept.result() is GIVEN_UP
-    assert [results[0], type(results[1]), results[2]] == ["A", ValueError, "B"]
+    first, refusal, last = results
+    assert (first, last) == ("A", "B")
+    assert isinstance(refusal, StoreError)
+    assert str(refusal) == "this cannot be written: ValueError"
     assert disk.batches == [["a"], ["b"], ["c"]]
 
 

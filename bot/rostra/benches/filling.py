@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from uuid_utils.compat import uuid7
 
 from ..storage.people import Scope
-from ..storage.schema import content, conversation, inbox, message, metadata, outbox, person, trace
+from ..storage.schema import content, conversation, inbox, message, outbox, person, trace
 from ..storage.sql import SqlStore
 
 PORTION = 5_000
@@ -36,7 +37,7 @@ async def fill(store: SqlStore, turns: int) -> None:
     for start in range(0, turns, PORTION):
         portion = range(start, min(start + PORTION, turns))
         await store.write(partial(_fill, numbers=portion))
-    await store.write(_settle)
+    await store.read(_settle)
 
 
 def _fill(scope: Scope, numbers: Sequence[int]) -> None:
@@ -73,8 +74,8 @@ def _insert(scope: Scope, table: sa.Table, columns: Sequence[str], rows: Sequenc
             copy.write_row(row)
 
 
-def _settle(scope: Scope) -> None:
-    """Let the planner know what is there, as it would after a month."""
-    if scope.connection.dialect.name == "postgresql":
-        for name in metadata.tables:
-            scope.connection.exec_driver_sql(f"ANALYZE {name}")
+def _settle(connection: Connection) -> None:
+    """Do what the server does by itself sooner or later, so that it does not while something is measured."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("VACUUM ANALYZE")
+        connection.exec_driver_sql("CHECKPOINT")

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from ..codec import text_of
 from ..places import Person
-from .people import Scope, askers
+from .people import Scope, askers, storable
 from .schema import audit_log
 
 FIRST = bytes(32)
@@ -57,9 +57,9 @@ def append(
         "id": id_,
         "at": scope.now,
         "actor_id": person,
-        "action": action,
-        "subject": subject,
-        "detail": dict(detail),
+        "action": storable(action),
+        "subject": storable(subject),
+        "detail": {storable(name): storable(value) for name, value in detail.items()},
         "prev_hash": FIRST if last is None else last.hash,
     }
     scope.run(sa.insert(audit_log), [{**row, "hash": hash_of(row)}])
@@ -68,12 +68,13 @@ def append(
 def verify(connection: Connection) -> Verified:
     """Follow the chain from its first entry."""
     previous, count = FIRST, 0
-    for row in connection.execute(_ALL.execution_options(yield_per=1000)).mappings():
-        count += 1
-        fits = row["seq"] == count and row["prev_hash"] == previous
-        if not fits or row["hash"] != hash_of({str(name): value for name, value in row.items()}):
-            return Verified(entries=count - 1, broken=row["seq"], last=previous.hex())
-        previous = row["hash"]
+    with connection.execute(_ALL.execution_options(yield_per=1000)) as found:
+        for row in found.mappings():
+            count += 1
+            fits = row["seq"] == count and row["prev_hash"] == previous
+            if not fits or row["hash"] != hash_of({str(name): value for name, value in row.items()}):
+                return Verified(entries=count - 1, broken=row["seq"], last=previous.hex())
+            previous = row["hash"]
     return Verified(entries=count, last=previous.hex())
 
 

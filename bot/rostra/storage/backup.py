@@ -29,6 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..clock import Clock
 from ..errors import StoreError
+from . import MEMORY
 from .database import Database, create_sqlite_file, url_of
 from .failures import explained
 from .keys import Keyring, read_master, sync_folder
@@ -81,6 +82,10 @@ async def restore(file: Path, url: str, data: Path, *, master_key: str | None = 
 
 
 async def _in_thread(url: str, data: Path, work: Callable[[Database], T]) -> T:
+    if url == MEMORY:
+        raise StoreError(
+            "a store in memory has nothing to back up, and keeps nothing that is restored into it"
+        )
     database = Database(url_of(url, data))
     try:
         return await asyncio.get_running_loop().run_in_executor(database.writer_thread, work, database)
@@ -97,7 +102,7 @@ def _backup(database: Database, *, file: Path, made_at: datetime) -> Summary:
         raise StoreError(f"there is no database {database.url.database!r} to back up")
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with _snapshot(database) as connection, _new_file(fresh) as whole:
+        with database.snapshot() as connection, _new_file(fresh) as whole:
             summary = _write(connection, whole, made_at)
         fresh.replace(file)
         sync_folder(file.parent)
@@ -108,20 +113,6 @@ def _backup(database: Database, *, file: Path, made_at: datetime) -> Summary:
 
 def _exists(database: Database) -> bool:
     return Path(database.url.database or "").is_file()
-
-
-@contextmanager
-def _snapshot(database: Database) -> Generator[Connection]:
-    """Lend a connection that sees the database as it is now, whatever others write meanwhile."""
-    if database.is_sqlite:
-        with database.reading.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield connection
-            connection.exec_driver_sql("ROLLBACK")
-        return
-    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with database.reading.connect().execution_options(**options) as connection, connection.begin():
-        yield connection
 
 
 @contextmanager
@@ -235,7 +226,7 @@ def _check_empty(database: Database) -> None:
         for name in inspector.get_table_names():
             if name == "alembic_version":
                 continue
-            if connection.scalar(sa.select(sa.exists(sa.select(sa.table(name))))):
+            if connection.scalar(sa.select(sa.literal(1)).select_from(sa.table(name)).limit(1)):
                 raise StoreError(
                     "a backup is restored into an empty database only; this one has something in it"
                 )

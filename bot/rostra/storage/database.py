@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +21,18 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ..errors import StoreError
 from .failures import again_at_once, explained
+from .keys import sync_folder
 
 T = TypeVar("T")
 
 READERS = 2
 OLDEST_POSTGRESQL = 15
 SQLITE_CACHE_KIB = 64 * 1024
+SQLITE_CHECKPOINT_PAGES = 8000
+"""Pages in the log (32 MB) before it is copied into the database: a page that many commits touch is copied once.
+
+With SQLite's own 1000, a turn in a database with 10⁶ turns cost 1.5 times what it cost with 10³; so it is 1.1 times.
+"""
 CONNECT_SECONDS = "10"
 FILE = "rostra.db"
 
@@ -66,28 +73,57 @@ class Database:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what ``query`` reads, run in a reader's thread outside of any transaction. Raises `StoreError`."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+        return await self._in_reader(lambda: self._read(query))
+
+    @contextmanager
+    def snapshot(self) -> Generator[Connection]:
+        """Lend a connection that sees the database as it is now, whatever others write meanwhile."""
+        with self.reading.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+                return
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    async def read_at_once(self, query: Callable[[Connection], T]) -> T:
+        """Return what ``query`` reads, all of it as of one moment, in a reader's thread. Raises `StoreError`."""
+
+        def read() -> T:
+            with self.snapshot() as connection:
+                return query(connection)
+
+        return await self._in_reader(read)
 
     async def close(self) -> None:
         """Close every connection and end the threads."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.writer_thread, self.writing.dispose)
-        await loop.run_in_executor(self._readers, self.reading.dispose)
-        self.writer_thread.shutdown()
-        self._readers.shutdown()
-
-    def _read(self, query: Callable[[Connection], T]) -> T:
         try:
+            await loop.run_in_executor(self.writer_thread, self.writing.dispose)
+            await loop.run_in_executor(self._readers, self.reading.dispose)
+        finally:
+            self.writer_thread.shutdown(wait=False)
+            self._readers.shutdown(wait=False)
+
+    async def _in_reader(self, work: Callable[[], T]) -> T:
+        def attempt() -> T:
             try:
-                return self._ask(query)
+                return work()
             except SQLAlchemyError as error:
                 if not again_at_once(error):
-                    raise
-                return self._ask(query)
-        except SQLAlchemyError as error:
-            raise explained(error) from error
+                    raise explained(error) from error
+            try:
+                return work()
+            except SQLAlchemyError as error:
+                raise explained(error) from error
 
-    def _ask(self, query: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, attempt)
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
         with self.reading.connect() as connection:
             return query(connection)
 
@@ -121,8 +157,11 @@ def create_sqlite_file(url: URL) -> None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
         return
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(url.database, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            sync_folder(file.parent)
     except OSError as error:
         raise StoreError(f"the database {url.database!r} cannot be opened: {error.strerror}") from error
 
@@ -136,6 +175,7 @@ def _sqlite_writer(connection: Any, _record: Any) -> None:
         "foreign_keys = ON",
         # Else INSERT OR REPLACE removes rows without firing the triggers that forbid it.
         "recursive_triggers = ON",
+        f"wal_autocheckpoint = {SQLITE_CHECKPOINT_PAGES}",
         f"cache_size = -{SQLITE_CACHE_KIB}",
     ):
         connection.execute(f"PRAGMA {pragma}")

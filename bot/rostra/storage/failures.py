@@ -55,7 +55,7 @@ def environment(error: SQLAlchemyError) -> str | None:
         return SQLITE.get(code & 0xFF)
     state: str | None = getattr(original, "sqlstate", None)
     if state is None:
-        return "PostgreSQL cannot be reached" if _lost(error) else None
+        return _unreachable(error)
     return POSTGRESQL.get(state) or POSTGRESQL.get(state[:2])
 
 
@@ -76,6 +76,10 @@ def explained(error: SQLAlchemyError) -> StoreError:
     return StoreError(f"the database refused: {type(cause).__name__}{f' ({state})' if state else ''}")
 
 
-def _lost(error: DBAPIError) -> bool:
-    # psycopg has no SQLSTATE where the server never answered.
-    return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
+def _unreachable(error: DBAPIError) -> str | None:
+    """Return what kept us from the server: the driver's own words, for they come from before any data is sent."""
+    if not error.connection_invalidated and type(error.orig).__name__ != "OperationalError":
+        return None
+    lines = str(error.orig).strip().splitlines()
+    reason = lines[0].rpartition("failed: ")[2] if lines else ""
+    return f"PostgreSQL cannot be reached: {reason or 'the connection is lost'}"

@@ -181,14 +181,14 @@ def _stored_conversations(scope: Scope, lookups: Iterable[bytes]) -> dict[bytes,
 
 
 def _make_conversations(scope: Scope, new: Mapping[bytes, Place]) -> None:
-    spaces = _workspaces(scope, {(place.adapter, place.workspace) for place in new.values()})
+    spaces = _workspaces(scope, {_workspace_of(place) for place in new.values()})
     rows: list[dict[str, Any]] = []
     for lookup, place in new.items():
         id_ = uuid7()
         rows.append(
             {
                 "id": id_,
-                "workspace_id": spaces[place.adapter, place.workspace],
+                "workspace_id": spaces[_workspace_of(place)],
                 "lookup": lookup,
                 "place_sealed": scope.keyring.seal(None, id_.bytes, dump(place)),
                 "fresh_after": NOTHING_BEFORE,
@@ -196,6 +196,10 @@ def _make_conversations(scope: Scope, new: Mapping[bytes, Place]) -> None:
             }
         )
     scope.returned(scope.statements.conversations, rows)
+
+
+def _workspace_of(place: Place) -> tuple[str, str]:
+    return place.adapter, storable(place.workspace)
 
 
 def _workspaces(scope: Scope, wanted: set[tuple[str, str]]) -> Mapping[tuple[str, str], UUID]:
@@ -214,6 +218,11 @@ def _workspaces(scope: Scope, wanted: set[tuple[str, str]]) -> Mapping[tuple[str
                 raise StoreError("a workspace that was stored is gone")
             scope.memo.workspaces.put((adapter, name), id_)
     return {key: id_ for key in wanted if (id_ := scope.memo.workspaces.get(key)) is not None}
+
+
+def storable(text: str) -> str:
+    """Return ``text`` as every engine can hold it: without NUL and lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def _bytes(text: str) -> bytes:

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Connection
 
 from ..actions import Address
 from ..chat import Utterance
 from ..codec import from_plain, load_event, load_reply, parse
 from ..delivery.reply import Reply, State
+from ..errors import StoreError
 from ..places import Place
 from ..stores import Entry, Explanation
 from ..turns import Step
@@ -22,6 +24,8 @@ from .keys import Keyring
 from .people import lookup_of
 from .schema import content, conversation, inbox, outbox, person_key, place_setting, trace
 from .statements import bulk
+
+log = structlog.get_logger(__name__)
 
 Row: TypeAlias = Any
 """A row of the statement named along with it: SQLAlchemy does not tell their types apart."""
@@ -85,8 +89,19 @@ def choices(connection: Connection, keyring: Keyring, place: Place) -> Mapping[s
 
 
 def _entries(keyring: Keyring, rows: Iterable[Row]) -> Sequence[Entry]:
-    read = (_entry(keyring, row) for row in rows)
-    return [found for found in read if found is not None]
+    entries: list[Entry] = []
+    for row in rows:
+        try:
+            found = _entry(keyring, row)
+        except StoreError as error:
+            # One that cannot be read must not keep all the others from being answered.
+            log.error(  # noqa: TRY400  a traceback would tell nothing more
+                "entry cannot be read", reply=row.reply_id.hex, error=str(error)
+            )
+            continue
+        if found is not None:
+            entries.append(found)
+    return entries
 
 
 def _entry(keyring: Keyring, row: Row) -> Entry | None:

@@ -86,12 +86,12 @@ metadata = sa.MetaData(naming_convention=NAMING)
 keyring = sa.Table(
     "keyring",
     metadata,
-    sa.Column(
-        "id", sa.SmallInteger, sa.CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False
-    ),
-    # Tells a wrong master key from the right one; grows with every key that is destroyed.
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    # Tells a wrong master key from the right one.
     sa.Column("key_check", sa.LargeBinary, nullable=False),
+    # Grows with every key that is destroyed, so that whoever remembers keys forgets them.
     sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
 )
 workspace = sa.Table(
     "workspace",

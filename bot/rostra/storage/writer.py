@@ -56,9 +56,10 @@ class Writer:
         self._closing = False
 
     async def write(self, work: Any) -> Any:
-        """Return the result of ``work`` once it is on disk. Raises `StoreError`; then nothing was written.
+        """Return the result of ``work`` once it is on disk.
 
-        A caller that is cancelled leaves its work in the queue: it may be carried out or not.
+        Raises `StoreError`: then nothing was written, unless a server got lost while it committed. A caller that is
+        cancelled leaves its work in the queue: it may be carried out or not.
         """
         if self._closing:
             raise StoreError("the store is closed")
@@ -148,8 +149,12 @@ class Writer:
             return
         if job.kept:
             job.result.set_result(GIVEN_UP)
-        else:
+        elif isinstance(error, StoreError):
             job.result.set_exception(error)
+        else:
+            refusal = StoreError(f"this cannot be written: {type(error).__name__}")
+            refusal.__cause__ = error
+            job.result.set_exception(refusal)
 
     def _put_back(self, jobs: Sequence[Job]) -> None:
         if self._closing:

@@ -1,0 +1,164 @@
+"""Nothing that people wrote, and nobody's platform id, stands in a database in clear."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from rostra.actions import Begin, Finish, Receipt
+from rostra.clock import SystemClock
+from rostra.delivery.reply import arrived, ask, failed, give_up
+from rostra.errors import StoreError
+from rostra.events import Edited, Event, Invocation, Message, Press, Submit
+from rostra.places import Person
+from rostra.storage import open_store
+from rostra.storage.database import Database, url_of
+from rostra.storage.people import Scope
+from rostra.storage.schema import metadata
+from rostra.storage.sql import SqlStore
+from rostra.stores import Store
+from rostra.testing.samples import ANN, NOON, ROOM, STEPS, VERDICTS, question
+from rostra.testing.stores import accepted, answered
+
+TEXT = "the heron flies at midnight"
+USER = "U0PLANTED77"
+BEN = Person(id=USER)
+
+
+def planted() -> list[Event]:
+    """Return events with the text and the user in every field that may hold them."""
+    here = replace(ROOM, channel=f"dm-{USER}", thread=USER)
+    extra = {"user": USER, "quote": TEXT}
+    return [
+        Message(id=f"1-{USER}", place=here, author=BEN, text=TEXT, sent_at=NOON, extra=extra),
+        Invocation(id="2", place=here, author=BEN, path=("x",), options={"q": TEXT}, sent_at=NOON),
+        Press(id="3", place=here, author=BEN, control=TEXT, sent_at=NOON, values=(USER,)),
+        Submit(id="4", place=here, author=BEN, form="f", fields={"a": TEXT}, sent_at=NOON),
+        Edited(id="5", place=here, author=BEN, target=USER, text=TEXT, sent_at=NOON),
+    ]
+
+
+async def say_everything(store: Store) -> None:
+    for event in planted():
+        reply = await accepted(store, event)
+        reply = ask(reply, Begin(reply=reply.id, text=TEXT))
+        await store.advance(reply)
+        reply = arrived(reply, Receipt(shown=(f"{USER}-1",)))
+        await store.advance(reply)
+        store.remember(event, reply.id, TEXT, f"You said: {TEXT}")
+        store.explain(event, reply.id, STEPS, VERDICTS)
+        reply = ask(reply, Finish(reply=reply.id, text=f"You said: {TEXT}"))
+        await store.advance(reply)
+        await store.advance(give_up(failed(reply, f"no: {TEXT}")))
+    await store.audit(BEN, "choose persona", "room", {"value": "sage"})
+    await store.choose(planted()[0].place, "persona", "sage")
+
+
+def everything_in(url: str) -> bytes:
+    """Return all bytes of the database: of the files, and of each value in each table."""
+    opened = Database(url_of(url, Path()))
+    values: list[bytes] = []
+    with opened.reading.connect() as connection:
+        for table in metadata.sorted_tables:
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}"):
+                values.extend(value if isinstance(value, bytes) else str(value).encode() for value in row)
+    opened.reading.dispose()
+    if opened.is_sqlite:
+        file = Path(opened.url.database or "")
+        values.extend(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
+    return b"\n".join(values)
+
+
+async def test_neither_text_nor_platform_ids_can_be_found_in_the_database(url: str, tmp_path: Path) -> None:
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        await say_everything(store)
+        running = everything_in(url)
+    for found in (running, everything_in(url)):
+        assert b"house" in found, "the workspace stands there in clear: the search finds what is there"
+        for secret in (TEXT, USER, "heron", "PLANTED"):
+            for form in (secret.encode(), secret.encode("utf-16-le"), secret.encode().hex().encode()):
+                assert form not in found
+        for secret in (TEXT, USER):
+            for shift in range(3):
+                assert b64encode(b"." * shift + secret.encode())[4:-4] not in found
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert [entry.event for entry in await store.dead()] == planted()
+
+
+async def test_somebody_whose_key_is_destroyed_leaves_nothing_that_can_be_read(
+    url: str, tmp_path: Path
+) -> None:
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert isinstance(store, SqlStore)
+        bens = await answered(store, question("ben?", author=BEN), "to ben.")
+        open_ = await accepted(store, question("open?", author=BEN))
+        open_ = ask(open_, Finish(reply=open_.id, text="soon."))
+        await store.advance(open_)
+        anns = await answered(store, question("ann?", author=ANN), "to ann.")
+        await store.recall(ROOM, 10)
+
+        assert await store.shred("test", USER)
+        assert not await store.shred("test", USER)
+
+        assert [one.text for one in await store.recall(ROOM, 10)] == ["ann?", "to ann."]
+        assert [await store.entry(reply.id) for reply in (bens, open_)] == [None, None]
+        assert await store.entry(anns.id) is not None
+        assert await store.unfinished() == []
+        assert await store.explanation(ROOM, bens.id) is None
+        last = await store.explanation(ROOM)
+        assert last is not None
+        assert last.reply == anns.id
+        # What is under way ends all the same, without a word of it being kept.
+        await store.advance(arrived(open_, Receipt(shown=("x",))))
+
+        again = question("me again?", author=BEN)
+        reply = await accepted(store, again)
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert [entry.reply.id for entry in await store.unfinished()] == [reply.id]
+        assert await store.purge(NOON.replace(year=2990)) > 0
+
+
+async def test_the_wrong_master_key_is_refused(url: str, tmp_path: Path) -> None:
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        await store.accept(question())
+    wrong = b64encode(bytes(32)).decode()
+    with pytest.raises(StoreError, match="ROSTRA_MASTER_KEY is not the one this database was made with"):
+        async with open_store(url, data=tmp_path, clock=SystemClock(), master_key=wrong):
+            pass
+    (tmp_path / "master.key").write_text(wrong)
+    with pytest.raises(StoreError, match=r"master\.key is not the one"):
+        async with open_store(url, data=tmp_path, clock=SystemClock()):
+            pass
+    (tmp_path / "master.key").unlink()
+    with pytest.raises(StoreError, match="is missing"):
+        async with open_store(url, data=tmp_path, clock=SystemClock()):
+            pass
+    assert not (tmp_path / "master.key").exists()
+
+
+async def test_a_row_put_in_the_place_of_another_is_found_out(url: str, tmp_path: Path) -> None:
+    content = metadata.tables["content"]
+
+    def swap(scope: Scope) -> None:
+        rows = scope.connection.execute(sa.select(content.c.id, content.c.body)).all()
+        for row, other in zip(rows, reversed(rows), strict=True):
+            scope.connection.execute(sa.update(content).where(content.c.id == row.id).values(body=other.body))
+
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert isinstance(store, SqlStore)
+        reply = await accepted(store, question("one?"))
+        await accepted(store, question("two?"))
+        await store.write(swap)
+        with pytest.raises(StoreError, match="cannot be unsealed"):
+            await store.entry(reply.id)
+
+
+async def test_the_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    async with open_store("", data=tmp_path / "new", clock=SystemClock()) as store:
+        await store.accept(question())
+        modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "new").iterdir()}
+    assert set(modes) >= {"rostra.db", "rostra.db-wal", "master.key"}
+    assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
