@@ -39,8 +39,9 @@ def page() -> str:
 
 def commands() -> Iterator[tuple[str, ...]]:
     """Yield the path of every command, groups before what is in them."""
-    from rostra.cli.main import app
     from typer.main import get_group
+
+    from rostra.cli.main import app
 
     yield ()
     group: Any = get_group(app)

@@ -13,6 +13,8 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from typing import Literal, assert_never
 
+from uuid_utils import uuid7
+
 from rostra.actions import (
     Action,
     Address,
@@ -32,7 +34,6 @@ from rostra.errors import Rejected, StoreError
 from rostra.events import Event, Invocation, Message
 from rostra.places import Person, Place
 from rostra.protocols import Accept, Duplicate
-from uuid_utils import uuid7
 
 from .console_lines import Given, Lines, Piped, Typed, answering_mode
 from .console_screen import Plain, Screen, Terminal

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 from pydantic import Field
+
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock
 from rostra.components import Component, ComponentSettings, Services

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from rostra.clock import SystemClock
 from rostra.errors import ModelError, RostraError
 

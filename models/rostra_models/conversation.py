@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError
+
 from rostra.chat import Utterance
 from rostra.errors import ModelError
 

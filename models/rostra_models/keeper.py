@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Literal, TypeAlias, assert_never
 
 import structlog
+
 from rostra.chat import Sampling, Utterance
 from rostra.clock import Clock
 from rostra.errors import ModelError, ModelMissing

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
+
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.components import Component, ComponentSettings, Finding, Services
 from rostra.errors import ModelError, ModelMissing

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never, cast
 
 import structlog
+
 from rostra.chat import Sampling, Utterance
 from rostra.clock import Clock
 from rostra.errors import ModelError

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import structlog
+
 from rostra.clock import Clock
 from rostra.protocols import Moderator
 from rostra.verdicts import Decision, Passage, Verdict, VerdictKind

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import structlog
 from pydantic import Field
+
 from rostra.clock import Clock
 from rostra.components import Component, ComponentSettings, Finding, Services
 from rostra.errors import ConfigError

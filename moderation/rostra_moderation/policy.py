@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
 from rostra.places import Place
 from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Verdict, VerdictKind
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Annotated, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
+
 from rostra.components import Component, ComponentSettings, Finding, Services
 from rostra.errors import ConfigError
 from rostra.verdicts import Decision, Direction, Passage, Span, Verdict

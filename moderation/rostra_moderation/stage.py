@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 import structlog
+
 from rostra.actions import Action, Append, Begin, Emit, Finish, Replace, Retract, Show, Typing
 from rostra.events import Message
 from rostra.places import Place

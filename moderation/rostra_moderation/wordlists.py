@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
 from rostra.errors import ConfigError
 from rostra.verdicts import CATEGORIES, Direction
 

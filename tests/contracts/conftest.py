@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from rostra.storage.database import Database, url_of
 from rostra.storage.migrate import migrate
 from rostra.testing.postgres import Postgres, postgres

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 import pytest
+
 from rostra.actions import (
     Action,
     Address,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from rostra.actions import Address, Finish
 from rostra.components import Services
 from rostra.errors import Rejected, StoreError

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.errors import ModelError
 from rostra.protocols import Model

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from rostra.clock import SystemClock
 from rostra.components import Services
 from rostra.protocols import Model

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
+
 from rostra.protocols import Moderator
 from rostra.testing.fakes import ListModerator
 from rostra.testing.moderators import TEXTS, ModeratorContract

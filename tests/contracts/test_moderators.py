@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from rostra.protocols import Moderator
 from rostra.testing.moderators import ModeratorContract
 from rostra_moderation.rules import Rules, RulesSettings, build

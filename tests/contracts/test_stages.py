@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from rostra import Moderation, Services, Stage
 from rostra.actions import Action, Emit
 from rostra.command import Commands

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
 from rostra.clock import SystemClock
 from rostra.storage import open_store
 from rostra.storage.database import Database, url_of

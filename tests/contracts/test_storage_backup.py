@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from rostra.clock import SystemClock
 from rostra.errors import StoreError
 from rostra.storage import open_store

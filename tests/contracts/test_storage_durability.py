@@ -10,6 +10,8 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from uuid_utils.compat import uuid7
+
 from rostra.actions import Finish
 from rostra.clock import SystemClock
 from rostra.delivery.reply import ask
@@ -29,7 +31,6 @@ from rostra.testing.clock import ManualClock
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, AWKWARD, ROOM, STEPS, VERDICTS, every_kind, question
 from rostra.testing.stores import accepted, answered, given_up
-from uuid_utils.compat import uuid7
 
 DAY = 24 * 60 * 60
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
 from rostra.actions import Begin, Finish, Receipt
 from rostra.clock import SystemClock
 from rostra.delivery.reply import arrived, ask, failed, give_up

@@ -14,6 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DatabaseError
+
 from rostra.clock import SystemClock
 from rostra.errors import StoreError
 from rostra.storage import migrate as migrating
@@ -24,7 +26,6 @@ from rostra.storage.schema import APPEND_ONLY, REVISION, metadata
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, ROOM, question
 from rostra.testing.stores import answered
-from sqlalchemy.exc import DatabaseError
 
 SCRIPTS = Path(migrating.__file__).with_name("migrations")
 

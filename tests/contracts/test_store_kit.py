@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+
 from rostra.chat import Utterance
 from rostra.delivery.reply import Reply
 from rostra.events import Event

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+
 from rostra.clock import SystemClock
 from rostra.storage import open_store
 from rostra.stores import Store

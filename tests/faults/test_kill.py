@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from victim import PLATFORMS, answer
+
 from rostra.testing.platform import FakePlatform
 from rostra.testing.wire import WireServer
-from victim import PLATFORMS, answer
 
 QUESTIONS = 200
 KILLS = 50

@@ -15,6 +15,7 @@ from time import monotonic
 
 import pytest
 import pytest_asyncio
+
 from rostra.chat import Piece, Sampling, Utterance
 from rostra.components import Services
 from rostra.errors import ModelError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog.testing
+
 from rostra import Accepted, Duplicate, StoreError
 from rostra.delivery.reply import Reply
 from rostra.events import Event

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from rostra.actions import Finish
 from rostra.clock import SystemClock
 from rostra.delivery.reply import ask

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import structlog
+
 from rostra.actions import Capabilities
 from rostra.app import App, Parts
 from rostra.chat import Answerer

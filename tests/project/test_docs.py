@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_group
+
 from rostra.cli.main import app, run
 from rostra.cli.survey import survey
 from rostra.components import KINDS, Component
@@ -38,7 +40,6 @@ from rostra.errors import ConfigError
 from rostra_moderation.moderation import ModerationSettings
 from rostra_moderation.policy import PolicySettings
 from rostra_moderation.wordlists import load as load_words
-from typer.main import get_group
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

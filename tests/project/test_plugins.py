@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 from rostra.cli.main import run
 
 ROOT = Path(__file__).parents[2]

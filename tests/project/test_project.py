@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
+
 import rostra
 from rostra.app import _stages  # pyright: ignore[reportPrivateUsage]  the one place that has the order
 from rostra.components import KINDS

@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+
 from rostra_moderation.guard import Guard, Hold
 
 HOLDS: tuple[Hold, ...] = ("none", "sentence", "paragraph", "full")

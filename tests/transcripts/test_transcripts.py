@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from rostra.testing.transcripts import replay
 
 GOLDEN = sorted(Path(__file__).parent.glob("*.txt"))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+
 from rostra import AdapterError, Capabilities, Deleted, Invocation, ModelError, Person, Rejected
 from rostra.app import App
 from rostra.config import Limits, Settings

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from rostra.cli.init import REMOTE, Choice, configuration
 from rostra.cli.lazy import BUILT_IN
 from rostra.cli.main import run

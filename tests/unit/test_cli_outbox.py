@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from rostra.actions import Address, Finish
 from rostra.cli.main import run
 from rostra.clock import SystemClock

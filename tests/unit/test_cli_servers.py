@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+
 from rostra.cli.banner import banner
 from rostra.cli.servers import SERVERS, Server, running
 from rostra.clock import SystemClock

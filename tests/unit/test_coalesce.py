@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+
 from rostra import Append, Begin, Capabilities, Emit, Finish, Replace, Retract, Turn
 from rostra.actions import Action
 from rostra.stages.coalesce import coalesce

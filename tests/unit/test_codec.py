@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rostra.actions import Action, Address, Finish
 from rostra.codec import dump, dump_event, dump_steps, load, load_event, load_steps
 from rostra.delivery.reply import Reply

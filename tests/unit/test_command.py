@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rostra import Call, Command, Option, Permission, command
 from rostra.command import Commands, read, usage
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from rostra.config import Settings, load
 from rostra.errors import ConfigError
 from rostra.routes import Route

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import pytest
 from pydantic import Field, SecretStr
+
 from rostra.components import Component, ComponentSettings, Services
 from rostra.config import Settings, Table, Where, component_settings, load, moderation_settings, table_of
 from rostra.errors import ConfigError

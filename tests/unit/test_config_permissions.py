@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rostra.config import Grant, Permissions, permission_of
 from rostra.places import Permission, Person, Place
 

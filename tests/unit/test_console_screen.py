@@ -7,6 +7,7 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rostra.actions import Action, Append, Begin, Finish, Replace, Retract, Show, Typing
 from rostra.testing.screen import FakeScreen
 from rostra.views import Button, Buttons, Table, Text, View

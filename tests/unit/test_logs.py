@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import structlog
 from pydantic import SecretStr
+
 from rostra.errors import StoreError
 from rostra.logs import Format, configured, redact
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import SystemClock
 from rostra.components import Services, find

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
+
 from rostra.components import find
 from rostra_models.cli import app
 from rostra_models.testing import tiny_llama
-from typer.testing import CliRunner, Result
 
 
 @pytest.fixture

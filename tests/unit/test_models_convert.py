@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType, quantize
+from tokenizers import Tokenizer
+from tokenizers.pre_tokenizers import ByteLevel
+
 from rostra.errors import ModelError
 from rostra_models.convert import convert, in_halves
 from rostra_models.shelf import sha256
 from rostra_models.weights import read
-from tokenizers import Tokenizer
-from tokenizers.pre_tokenizers import ByteLevel
 
 WIDTH, HEADS, KV_HEADS = 64, 4, 2
 NAMES = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *sorted(ByteLevel.alphabet()), "ĊĊ"]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from rostra.errors import ModelError
 from rostra.testing.clock import ManualClock
 from rostra_models import embedded

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from rostra.chat import Sampling, Utterance
 from rostra.clock import SystemClock
 from rostra.components import Services

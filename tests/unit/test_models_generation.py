@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from rostra.chat import Sampling, Utterance
 from rostra.errors import ModelError
 from rostra_models.conversation import Conversation

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+
 from rostra.chat import Sampling, Utterance
 from rostra.clock import Clock, SystemClock
 from rostra.errors import ModelError, ModelMissing
@@ -19,7 +21,6 @@ from rostra.testing.clock import ManualClock, settle
 from rostra_models.keeper import Keeper
 from rostra_models.process import environment
 from rostra_models.wire import Load
-from structlog.testing import capture_logs
 
 LOAD = Load(folder="x", dtype="float32", threads=1, window=64, nice=0)
 

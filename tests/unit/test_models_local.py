@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from rostra.components import Services, find
 from rostra.errors import ModelError, ModelMissing
 from rostra_models.local import LocalModel, LocalSettings, check_local, component, folder_of, open_local

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from rostra.errors import ModelError, ModelMissing
 from rostra.testing.clock import ManualClock
 from rostra_models.shelf import copy, kept, making, record, sha256

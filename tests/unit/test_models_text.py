@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rostra_models.text import Detokenizer, Stops, clean
 
 WORDS = st.text(st.sampled_from("ab 中é👩\u200d\N{REPLACEMENT CHARACTER}"), max_size=30)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rostra_models.testing import tiny_llama
 from rostra_models.tokens import TokenCounter
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from rostra.errors import ModelError, ModelMissing
 from rostra_models.testing import tiny_llama
 from rostra_models.weights import RUNTIME, read

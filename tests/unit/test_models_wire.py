@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rostra.chat import Sampling, Utterance
 from rostra_models.wire import (
     Broken,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import pytest
+
 from rostra.chat import Sampling, Utterance
 from rostra.errors import ModelError
 from rostra_models.wire import (

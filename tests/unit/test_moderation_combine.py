@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
+
 from rostra.testing.clock import ManualClock, settle
 from rostra.testing.moderators import passage
 from rostra.verdicts import Decision, Passage, Verdict
 from rostra_moderation.combine import ask, ask_now
 from rostra_moderation.policy import Policy
-from structlog.testing import capture_logs
 
 POLICY = Policy()
 SECRET = "the words nobody may read in a log"

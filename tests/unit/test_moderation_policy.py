@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from pydantic import ValidationError
+
 from rostra.places import Place
 from rostra.testing.moderators import passage
 from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Span, Verdict, VerdictKind

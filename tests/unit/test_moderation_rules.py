@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+
 from rostra.components import Services
 from rostra.errors import ConfigError
 from rostra.testing.moderators import passage

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+
 from rostra.actions import Action, Append, Begin, Capabilities, Emit, Finish, Replace, Retract, Show, Typing
 from rostra.components import Services
 from rostra.errors import ConfigError, StoreError
@@ -26,7 +28,6 @@ from rostra.views import text as view_of
 from rostra_moderation.moderation import Moderation, ModerationSettings, build, component
 from rostra_moderation.rules import Rules, RulesSettings
 from rostra_moderation.rules import build as build_rules
-from structlog.testing import capture_logs
 
 FULL = Capabilities(append=True, edit=True, delete=True, typing=True)
 BAD = "badword"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from rostra.places import Person, Place
 from rostra.verdicts import Decision, Direction, Passage, Verdict
 from rostra_moderation.matching import Patterns

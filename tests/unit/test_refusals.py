@@ -6,11 +6,12 @@ import inspect
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+
 from rostra.errors import ConfigError
 from rostra.places import Place
 from rostra.refusals import BUILT_IN, REASONS, Refusals
 from rostra.verdicts import CATEGORIES
-from structlog.testing import capture_logs
 
 PLACE = Place(adapter="discord", workspace="1", channel="general")
 LANGUAGES = ("en", "de")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rostra import Append, Begin, Finish, Place, Receipt, Replace, Retract, Show, Typing, text
 from rostra.actions import Action, Address, Capabilities
 from rostra.delivery.recover import again

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+
 from rostra.testing.network import BeyondLoopback, is_local, is_local_host, loopback_only
 
 pytest_plugins = ["pytester"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
 from rostra.errors import StoreError
 from rostra.storage.keys import FILE, Keyring, make_master, read_master
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+
 from rostra.errors import StoreError
 from rostra.storage import writer as module
 from rostra.storage.failures import Unavailable

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from rostra import AdapterError, ConfigError
 from rostra.delivery.outgoing import Retry
 from rostra.protocols import Accept
