@@ -64,6 +64,7 @@ class Parts:
     commands: Commands
     refusals: Refusals
     clock: Clock
+    stages: Sequence[Stage] = ()
 
 
 class App:
@@ -203,6 +204,7 @@ async def open_app(
         services = replace(services, moderators=moderators)
         moderation = await stack.enter_async_context(_moderation(settings, services))
         commands = await open_all("commands", settings, services, stack)
+        stages = cast("Mapping[str, Stage]", await open_all("stages", settings, services, stack))
         if adapters is None:
             adapters = cast("Mapping[str, Adapter]", await open_all("adapters", settings, services, stack))
         yield App(
@@ -215,6 +217,7 @@ async def open_app(
                 commands=_commands(commands, settings.base),
                 refusals=refusals,
                 clock=clock,
+                stages=tuple(stages.values()),
             )
         )
 
@@ -265,6 +268,7 @@ def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
         coalesce(clock),
         remember(parts.store),
         parts.moderation.stage,
+        *parts.stages,  # inside of moderation: whatever a plugin emits is judged
         speak_as(desk.personas(), desk.chosen),
         deadline(limits.answer_seconds, clock=clock),
         presence(clock),

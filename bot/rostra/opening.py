@@ -43,6 +43,8 @@ async def open_all(
         elif kind == "moderators" and callable(found):
             judge = cast("Callable[[Passage], Awaitable[Verdict]]", found)
             opened[name] = FunctionModerator(name=name, function=judge)
+        elif kind == "stages" and callable(found):
+            opened[name] = found
         else:
             raise ConfigError(
                 f"{table_of(settings, kind, name)}: {table.kind!r} is a {type(found).__name__}; it must be a"
