@@ -26,7 +26,7 @@ quick: .venv/.dev ## run the tests that take no time, in under half a minute
 check: .venv/.dev ## run the linters, the type checkers and the import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/lint-imports --no-timing >$(RUN_CHECKS) || { cat $(RUN_CHECKS); exit 1; }
+	@$(BIN)/lint-imports --no-logo >$(RUN_CHECKS) || { cat $(RUN_CHECKS); exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/pyright >$(RUN_CHECKS) || { cat $(RUN_CHECKS); exit 1; }
 

@@ -28,13 +28,12 @@ TEMPERATURE, TOP_P = 0.7, 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A loaded model. ``ends`` are the tokens that end an answer, ``special`` all that are never text."""
+    """A loaded model. ``ends`` are the tokens that end an answer."""
 
     model: Any
     conversation: Conversation
     decode: Callable[[Sequence[int]], str]
     ends: frozenset[int]
-    special: tuple[int, ...]
     penalty: float
     window: int
     temperature: float = TEMPERATURE
@@ -112,9 +111,7 @@ class Engine:
                 return
             logits, cache = self._forward(prompt[start : start + PREFILL], cache)
         while not stopped():
-            token = pick(
-                penalized(logits, said[-REMEMBERED:], self.penalty, self.special), sampling, generator
-            )
+            token = pick(penalized(logits, said[-REMEMBERED:], self.penalty), sampling, generator)
             yield token
             said.append(token)
             logits, cache = self._forward([token], cache)
@@ -132,7 +129,8 @@ def pick(logits: Any, sampling: Sampling, generator: Any) -> int:
     """Draw a token: the likeliest at temperature 0, else from the nucleus of ``top_p`` (https://arxiv.org/abs/1904.09751)."""
     import torch
 
-    temperature, top_p = sampling.temperature or 0.0, sampling.top_p or 1.0
+    temperature = sampling.temperature or 0.0
+    top_p = 1.0 if sampling.top_p is None else sampling.top_p
     with torch.inference_mode():
         if temperature <= 0:
             return int(logits.argmax())
@@ -146,19 +144,16 @@ def pick(logits: Any, sampling: Sampling, generator: Any) -> int:
         return int(tokens[torch.multinomial(odds, 1, generator=generator)])
 
 
-def penalized(logits: Any, seen: Sequence[int], penalty: float, special: Sequence[int]) -> Any:
-    """Return ``logits`` with what was said before made less likely (CTRL, https://arxiv.org/abs/1909.05858).
-
-    Not the ``special`` tokens: the one that ends an answer stands in every prompt.
-    """
+def penalized(logits: Any, said: Sequence[int], penalty: float) -> Any:
+    """Return ``logits`` with what was ``said`` made less likely (CTRL, https://arxiv.org/abs/1909.05858)."""
     import torch
 
-    if penalty == 1:
+    if penalty == 1 or not said:
         return logits
-    said = sorted(set(seen).difference(special))
+    again = sorted(set(said))
     with torch.inference_mode():
-        before = logits[said]
-        logits[said] = torch.where(before < 0, before * penalty, before / penalty)
+        before = logits[again]
+        logits[again] = torch.where(before < 0, before * penalty, before / penalty)
         return logits
 
 
@@ -192,7 +187,6 @@ def load(order: Load) -> Engine:
             tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
         ),
         ends=frozenset(token for token in [*ends, tokenizer.eos_token_id] if token is not None),
-        special=tuple(token for token in tokenizer.all_special_ids if token < model.config.vocab_size),
         penalty=penalty or 1.0,
         window=order.window,
         temperature=own.temperature if own.do_sample and own.temperature else TEMPERATURE,

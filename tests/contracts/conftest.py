@@ -10,6 +10,7 @@ import pytest
 
 from rostra.storage.database import Database, url_of
 from rostra.storage.migrate import migrate
+from rostra.storage.schema import metadata
 from rostra.testing.postgres import Postgres, postgres
 
 
@@ -29,8 +30,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(server: Postgres) -> str:
-    """The name of a PostgreSQL database with all tables and nothing in them."""
+def postgres_database(server: Postgres) -> str:
+    """The name of a PostgreSQL database with all tables, which the tests share."""
     name = server.database()
     _migrate(server.url(name))
     return name
@@ -44,11 +45,10 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(server: Postgres, postgres_template: str) -> Generator[str]:
-    """The URL of a PostgreSQL database of the test's own."""
-    name = server.database(postgres_template)
-    yield server.url(name)
-    server.drop(name)
+def postgres_url(server: Postgres, postgres_database: str) -> Generator[str]:
+    """The URL of a PostgreSQL database with all tables and nothing in them; nobody else uses it meanwhile."""
+    yield server.url(postgres_database)
+    server.empty(postgres_database, metadata.tables)
 
 
 def _migrate(url: str) -> None:

@@ -43,6 +43,8 @@ def meddle(url: str, *statements: sa.Executable) -> None:
             connection.exec_driver_sql("ALTER TABLE audit_log DISABLE TRIGGER USER")
         for statement in statements:
             connection.execute(statement)
+        if not opened.is_sqlite:
+            connection.exec_driver_sql("ALTER TABLE audit_log ENABLE TRIGGER USER")
     opened.writing.dispose()
 
 

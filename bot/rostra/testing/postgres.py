@@ -10,7 +10,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -51,12 +51,18 @@ class Postgres:
         """Cut every connection to ``database``."""
         self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", database)
 
-    def run(self, statement: str, *values: str) -> None:
-        """Run one statement as the owner of everything."""
+    def empty(self, database: str, tables: Iterable[str]) -> None:
+        """Remove all rows of ``tables``, of those too that are append-only: much faster than a new database."""
+        # For the owner of the server, this turns off triggers and foreign keys.
+        names = ", ".join(f'"{table}"' for table in tables)
+        self.run(f"SET session_replication_role = replica; TRUNCATE {names}", database=database)
+
+    def run(self, statement: str, *values: str, database: str = "postgres") -> None:
+        """Run a statement as the owner of everything."""
         import psycopg
 
         with psycopg.connect(
-            host=str(self.folder), user="postgres", dbname="postgres", autocommit=True
+            host=str(self.folder), user="postgres", dbname=database, autocommit=True
         ) as connection:
             connection.execute(statement.encode(), values or None)
 
