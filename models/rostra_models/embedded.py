@@ -33,7 +33,7 @@ DISK = 550_000_000
 """Bytes that the converted model takes."""
 
 TEMPERATURE, TOP_P = 0.2, 0.5
-"""What suits the model: with it 100 of 100 answers to "What is the capital of France?" name Paris, at 0.7 and 0.95 only 35."""
+"""What suits the model: with it 50 of 50 answers to "What is the capital of France?" name Paris, at 0.7 and 0.95 only 31."""
 
 GENERATION: Mapping[str, float] = MappingProxyType(
     {

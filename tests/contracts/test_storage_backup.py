@@ -36,6 +36,7 @@ def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
     server.drop(name)
 
 
+@pytest.mark.slow
 async def test_a_backup_of_either_engine_is_restored_into_either(
     url: str, other_url: str, tmp_path: Path
 ) -> None:
@@ -171,6 +172,7 @@ async def test_a_missing_file_or_database_is_one_clear_error(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 async def test_a_backup_made_while_others_write_is_of_one_moment(url: str, tmp_path: Path) -> None:
     async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
         writing = asyncio.ensure_future(_write(store))

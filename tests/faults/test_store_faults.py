@@ -194,6 +194,7 @@ async def test_a_cancelled_block_still_writes_what_was_put_down(url: str, tmp_pa
         assert len(await store.recall(ROOM, 10)) == 2
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(url: str, tmp_path: Path) -> None:
     script = Path(__file__).with_name("store_victim.py")
     process = await asyncio.create_subprocess_exec(

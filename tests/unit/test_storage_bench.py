@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import pytest
+
 from rostra.benches.filling import fill
 from rostra.benches.report import Figure
 from rostra.benches.storage import Size, measure_engine, turn
@@ -14,6 +16,7 @@ from rostra.storage.sql import SqlStore
 TINY = Size(turns=20, small=600, large=1000, rounds=1, turns_a_round=20)
 
 
+@pytest.mark.slow
 async def test_the_figures_have_the_names_that_were_promised(tmp_path: Path) -> None:
     figures: dict[str, Figure] = {}
     numbers = itertools.count()
