@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -98,9 +98,10 @@ class LocalModel:
         return self._counter.count(text)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
-        async for text in self._keeper.answer(messages, sampling):
-            usage = Usage(prompt=text.prompt, completion=text.completion) if text.finish else None
-            yield Piece(text=text.text, finish=text.finish, usage=usage, choice=text.choice)
+        async with aclosing(self._keeper.answer(messages, sampling)) as texts:
+            async for text in texts:
+                usage = Usage(prompt=text.prompt, completion=text.completion) if text.finish else None
+                yield Piece(text=text.text, finish=text.finish, usage=usage, choice=text.choice)
 
 
 def _installed(library: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rostra.errors import ModelError
+
 from .text import clean
 
 if TYPE_CHECKING:
@@ -23,13 +25,16 @@ class TokenCounter:
         self._tokenizer: Tokenizer | None = None
 
     def read(self) -> None:
-        """Load the tokenizer, if there is a ``tokenizer.json`` and the library for it."""
+        """Load the tokenizer, if there is a ``tokenizer.json`` and the library for it. Raises `ModelError`."""
         try:
             from tokenizers import Tokenizer
         except ImportError:
             return
         if self._file.is_file():
-            self._tokenizer = Tokenizer.from_file(str(self._file))
+            try:
+                self._tokenizer = Tokenizer.from_file(str(self._file))
+            except Exception as error:  # the library raises nothing narrower
+                raise ModelError(f"{str(self._file)!r} is damaged: {' '.join(str(error).split())}") from error
 
     def count(self, text: str) -> int:
         """Return the number of tokens in ``text``, or one that is not lower.

@@ -49,6 +49,13 @@ def read(folder: Path, *, advice: str = NEEDED) -> Weights:
     Raises `ModelMissing`, with ``advice`` on how to get it, if there is no model, and `ModelError` if it is
     one that is not used here: only safetensors are, as other formats may run code when they are read.
     """
+    try:
+        return _read(folder, advice)
+    except OSError as error:
+        raise ModelError(f"{str(error.filename or folder)!r} cannot be read: {error.strerror}") from error
+
+
+def _read(folder: Path, advice: str) -> Weights:
     config, files = folder / "config.json", weight_files(folder)
     if not config.is_file() or not files:
         others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.gguf") for file in folder.glob(pattern))

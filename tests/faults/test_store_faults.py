@@ -195,7 +195,8 @@ async def test_a_cancelled_block_still_writes_what_was_put_down(url: str, tmp_pa
 
 
 @pytest.mark.slow
-async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(url: str, tmp_path: Path) -> None:
+async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'rostra.db'}"
     script = Path(__file__).with_name("store_victim.py")
     process = await asyncio.create_subprocess_exec(
         sys.executable, script, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -208,7 +209,9 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(url: str,
         process.stdin.write(f"{url} {tmp_path}\n".encode())
         pid = int(await process.stdout.readline())
         for _ in range(dice.randrange(1, 120)):
-            acknowledged.add((await process.stdout.readline()).decode().strip())
+            line = (await process.stdout.readline()).decode().strip()
+            assert line not in {"", "gone"}, "it ended before it was killed"
+            acknowledged.add(line)
         os.kill(pid, signal.SIGKILL)
         while (line := (await process.stdout.readline()).decode().strip()) != "gone":
             acknowledged.add(line)

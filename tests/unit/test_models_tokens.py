@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rostra.errors import ModelError
 from rostra_models.testing import tiny_llama
 from rostra_models.tokens import TokenCounter
 
@@ -38,3 +39,9 @@ def test_without_a_tokenizer_no_text_counts_less_than_it_has(counter: TokenCount
     blind = TokenCounter(Path("nowhere"), window=100)
     blind.read()
     assert blind.count(text) >= counter.count(text)
+
+
+def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"tokenizer.json' is damaged: "):
+        TokenCounter(tmp_path, window=100).read()

@@ -103,3 +103,11 @@ def test_a_damaged_configuration_is_named(tiny: Path, tmp_path: Path, config: st
     (folder / "config.json").write_text(config)
     with pytest.raises(ModelError, match=r"config.json' is not the JSON of a model"):
         read(folder)
+
+
+def test_weights_that_cannot_be_read_are_named(tiny: Path, tmp_path: Path) -> None:
+    folder = copied(tiny, tmp_path)
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to("nowhere")
+    with pytest.raises(ModelError, match=r"model.safetensors' cannot be read: No such file"):
+        read(folder)
