@@ -50,7 +50,9 @@ class Null:
     async def perform(self, address: Address, action: Action, key: str) -> Receipt:
         if isinstance(action, Finish):
             self.answers += action.ending == "stop"
-            self.waiting.pop(address.question).set_result(None)
+            answered = self.waiting.pop(address.question)
+            if not answered.done():  # nobody waits any more once the measuring is over
+                answered.set_result(None)
         return Receipt(shown=(key,))
 
     async def ask(self, accept: Accept, place: int, number: int) -> None:

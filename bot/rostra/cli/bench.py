@@ -30,11 +30,13 @@ def bench(name: Name, *, as_json: Json = False, quick: Quick = False) -> None:
     """
     from ..components import installed
     from ..errors import ConfigError
+    from ..logs import configured
 
     offers = {point.name: point for point in installed("benches")}
     if name not in offers:
         raise ConfigError(f"no bench {name!r}; there are: {', '.join(offers)}")
-    report = run(_awaited(cast("Measure", offers[name].load()), quick=quick))
+    with configured(level="warning"):
+        report = run(_awaited(cast("Measure", offers[name].load()), quick=quick))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
