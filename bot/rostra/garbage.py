@@ -1,7 +1,7 @@
 """Garbage collection for a process that serves: seldom, and not of what stays.
 
 A turn makes some two thousand objects that reference counting frees at once. The default thresholds look for cycles
-among them every few turns, and go through all that the process ever keeps every few hundred: a fifth of the pipeline's
+among them every few turns, and go through all that the process ever keeps every few hundred: a sixth of the pipeline's
 time when measured.
 """
 
