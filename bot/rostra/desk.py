@@ -54,7 +54,9 @@ class FrontDesk:
     async def choose(self, turn: Turn, name: str, value: str | None) -> None:
         await self._store.choose(turn.place, name, value)
         self._chosen.pop(turn.place, None)
-        await self._store.audit(turn.author, f"choose {name}", turn.place.key, {"value": value or "default"})
+        # The place of a direct message tells whose it is; the reply leads to it for as long as it is kept.
+        detail = {"value": value or "default"}
+        await self._store.audit(turn.author, f"choose {name}", turn.reply, detail, adapter=turn.place.adapter)
 
     def stop(self, place: Place) -> int:
         return self.stopper(place)

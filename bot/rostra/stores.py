@@ -91,8 +91,20 @@ class Journal(Protocol):
         """Return why the reply (of this place; its last one by default) is what it is."""
         ...
 
-    async def audit(self, actor: Person | None, action: str, subject: str, detail: Mapping[str, str]) -> None:
-        """Add an entry to the hash-chained log of changes. ``detail`` holds no message text."""
+    async def audit(
+        self,
+        actor: Person | None,
+        action: str,
+        subject: str,
+        detail: Mapping[str, str],
+        *,
+        adapter: str = "",
+    ) -> None:
+        """Add an entry to the hash-chained log of changes.
+
+        ``adapter`` is whose platform knows ``actor``. ``subject`` and ``detail`` stand in clear and for good: they
+        hold no message text and no id of a platform.
+        """
         ...
 
 

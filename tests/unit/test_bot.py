@@ -309,6 +309,19 @@ async def test_commands_choose_the_persona_of_a_place(clock: ManualClock, platfo
     assert sum("pirate" in prompt for prompt in (one, two, three)) == 1
 
 
+async def test_who_chose_what_is_kept_without_saying_where(
+    clock: ManualClock, platform: FakePlatform
+) -> None:
+    store = MemoryStore(clock=clock)
+    async with bot(platform, ScriptedModel(), clock=clock, store=store) as app, running(app):
+        platform.say("/persona pirate")
+        await platform.answered()
+    (change,) = store.changes
+    assert (change.action, dict(change.detail)) == ("choose persona", {"value": "pirate"})
+    assert change.actor == Person(id="ann")
+    assert change.subject == platform.taken[0].reply
+
+
 async def test_commands_are_explained_when_they_are_not_understood(
     clock: ManualClock, platform: FakePlatform
 ) -> None:

@@ -163,7 +163,16 @@ class MemoryStore:
             return next(reversed(record.explained.values()))
         return record.explained.get(reply)
 
-    async def audit(self, actor: Person | None, action: str, subject: str, detail: Mapping[str, str]) -> None:
+    async def audit(
+        self,
+        actor: Person | None,
+        action: str,
+        subject: str,
+        detail: Mapping[str, str],
+        *,
+        adapter: str = "",
+    ) -> None:
+        del adapter  # a person is kept as given
         self.changes.append(
             Change(at=self._clock.now(), actor=actor, action=action, subject=subject, detail=dict(detail))
         )
