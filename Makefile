@@ -18,10 +18,10 @@ chat: .venv/.local ## install what it needs and chat with the bot in this termin
 	@$(BIN)/rostra chat
 
 test: .venv/.dev check ## run the checks and the whole suite, as CI does
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2
 
 quick: .venv/.dev ## run the tests that take no time, in under half a minute
-	@$(BIN)/python -m pytest -q -m "not slow" -x
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 check: .venv/.dev ## run the linters, the type checkers and the import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
