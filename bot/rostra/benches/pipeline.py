@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 import statistics
 import subprocess
 import tempfile
@@ -28,6 +27,7 @@ from ..events import Message
 from ..garbage import collect_seldom
 from ..places import Person, Place
 from ..protocols import Accept
+from .commits import raw_commits
 from .report import Report, figure, machine, peak_mb, peer_python, percentile
 
 PLACES = 500
@@ -111,7 +111,7 @@ async def _round(messages: int, peer: Path | None) -> dict[str, float]:
             "ratio:messages_per_second_vs_nonebot2": ours / theirs,
         }
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        raw = _raw_commits(Path(folder) / "raw.db", messages // 10)
+        raw = raw_commits(Path(folder) / "raw.db", messages // 10)
         durable = await _rate(messages, f"sqlite:///{folder}/rostra.db", by_wall=True)
     return got | {
         "durable_messages_per_second": durable,
@@ -175,22 +175,6 @@ async def _latencies(messages: int) -> list[float]:
                 await null.ask(app.reception.accept, number % PLACES, number)
                 took.append(time.perf_counter() - start)
     return took
-
-
-def _raw_commits(file: Path, commits: int) -> float:
-    """Return single-row commits a second with the same safety: WAL and ``synchronous=FULL``."""
-    database = sqlite3.connect(file, isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, text TEXT)")
-    start = time.perf_counter()
-    for number in range(commits):
-        database.execute("BEGIN IMMEDIATE")
-        database.execute("INSERT INTO row VALUES (?, ?)", (number, "x" * 100))
-        database.execute("COMMIT")
-    seconds = time.perf_counter() - start
-    database.close()
-    return commits / seconds
 
 
 def _nonebot(python: Path, messages: int) -> float:

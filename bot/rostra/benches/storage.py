@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import sqlite3
 import statistics
 import tempfile
 import time
@@ -33,6 +32,7 @@ from ..storage.sql import SqlStore
 from ..stores import Store
 from ..turns import Step
 from ..verdicts import Decision, Judged, Verdict
+from .commits import raw_commits
 from .filling import fill
 from .report import Figure, Report, figure, machine
 
@@ -108,7 +108,7 @@ async def bench(*, quick: bool = False) -> Report:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
         figures["raw_full_commits_per_second"] = figure(
-            _raw_commits(folder / "raw.db", size.turns // 2), "1/s"
+            raw_commits(folder / "raw.db", size.turns // 2), "1/s"
         )
         numbers = itertools.count()
         await measure_engine(
@@ -179,19 +179,3 @@ def _sql(store: Store) -> SqlStore:
 
 def _power(rows: int) -> str:
     return f"{rows:.0e}".replace("e+0", "e").replace("e+", "e")
-
-
-def _raw_commits(file: Path, commits: int) -> float:
-    """Return single-row commits a second with the same safety: WAL and ``synchronous=FULL``."""
-    database = sqlite3.connect(file, isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, text TEXT)")
-    start = time.perf_counter()
-    for number in range(commits):
-        database.execute("BEGIN IMMEDIATE")
-        database.execute("INSERT INTO row VALUES (?, ?)", (number, "x" * 100))
-        database.execute("COMMIT")
-    seconds = time.perf_counter() - start
-    database.close()
-    return commits / seconds
