@@ -105,7 +105,7 @@ class Reception:
         """Cut every turn that takes longer than ``turn_seconds``, until cancelled.
 
         Stages have deadlines of their own; this one catches what hangs anywhere. One watch over all turns costs each
-        of them nothing, where a timer of its own would cost it as much as moderation does.
+        of them nothing; a timer for each showed in the profile.
         """
         while True:
             await self.clock.sleep(WATCH_EVERY)

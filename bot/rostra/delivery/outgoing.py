@@ -196,7 +196,7 @@ class Outgoing:
                 action = self._marked(action)
         self._close_hook()
         self.reply = ask(self.reply, action)
-        self._stored = False
+        self._stored = False  # and stays so if the wait is cancelled
         self._stored = await self._stored_as(self.reply)  # else `settle` tries until it is
 
     def _marked(self, action: Finish | Show) -> Finish | Show:

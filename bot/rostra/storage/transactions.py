@@ -43,7 +43,7 @@ class Transactions:
         except SQLAlchemyError as error:
             self._memo.clear()
             raise explained(error) from error
-        except Exception:
+        except Exception:  # nothing was written, whatever went wrong: what was remembered of it is not true
             self._memo.clear()
             raise
 
