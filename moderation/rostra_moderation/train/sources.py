@@ -1,0 +1,356 @@
+"""Public sets that the shipped classifier learned from or was measured on: how each is read, and what it says about a text.
+
+Each is a folder under one data folder, as it was published; a folder that is missing is left out. A whole source is either
+learned from or measured on. What is share-alike (the texts of Stormfront, of Wikipedia, of Dolly) is measured on only.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Literal, TypeAlias
+
+from .rows import BENIGN, Row, but, only, said
+
+Reader: TypeAlias = Callable[[Path], Iterator[tuple[str, Mapping[str, int]]]]
+Use: TypeAlias = Literal["learn", "tune", "measure"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """``most``: rows taken of it, drawn at random, so that no style outweighs the others."""
+
+    name: str
+    read: Reader
+    use: Use
+    licence: str
+    most: int
+    weight: float = 1.0
+
+
+def rows(folder: Path, use: Use, seed: int = 1) -> Iterator[Row]:
+    """Yield the rows of every source for ``use`` that is in ``folder``."""
+    for source in SOURCES:
+        if source.use == use and place(source, folder) is not None:
+            yield from taken(source, folder, seed)
+
+
+def place(source: Source, folder: Path) -> Path | None:
+    """Return where ``source`` lies: in ``folder``, or in a folder of it; None if nowhere."""
+    name = source.name.partition(":")[0]
+    found = (path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_dir())
+    return next(found, None)
+
+
+def taken(source: Source, folder: Path, seed: int = 1) -> Iterator[Row]:
+    """Yield at most ``source.most`` distinct rows of one source."""
+    where = place(source, folder)
+    if where is None:
+        raise FileNotFoundError(f"no folder {source.name!r} in {str(folder)!r}")
+    found: dict[str, Mapping[str, int]] = {}
+    for text, labels in source.read(where):
+        stripped = " ".join(text.split())
+        if stripped:
+            found.setdefault(stripped, labels)
+    texts = list(found)
+    Random(f"{seed} {source.name}").shuffle(texts)  # noqa: S311  reproducible, not secret
+    for text in texts[: source.most]:
+        yield Row(text=text, labels=found[text], source=source.name, weight=source.weight)
+
+
+def _table(path: Path, *, tabs: bool = False) -> Iterator[Mapping[str, str]]:
+    csv.field_size_limit(1 << 24)
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        yield from csv.DictReader(file, delimiter="\t" if tabs else ",")
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Yield every string in nested lists and tables."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+
+
+def _benign(texts: Iterator[str]) -> Iterator[tuple[str, Mapping[str, int]]]:
+    return ((text, BENIGN) for text in texts)
+
+
+# ── Insults and hate ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _paradetox(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Toxic comments (CC0) and what people made of them when asked to say it without being toxic."""
+    clean = but("sexual", "self-harm", "violence")
+    for row in _table(folder / "paradetox.tsv", tabs=True):
+        yield row["toxic"], said(("toxicity",), ("self-harm", "request", "injection"))
+        for column in ("neutral1", "neutral2", "neutral3"):
+            if row.get(column):
+                yield row[column], clean
+
+
+def _unrewritten(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Comments so toxic that nothing is left without it (CC0)."""
+    for row in _table(folder / "paradetox_cannot_rewrite.tsv", tabs=True):
+        if "toxic_content" in row["OUTPUT:reasons"]:
+            yield row["INPUT:toxic_comment"].strip('"'), said(("toxicity",), ("request", "injection"))
+
+
+def _davidson(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Tweets. "Offensive" there is often dialect: taken for less, and only with votes that agree."""
+    for row in _table(folder / "labeled_data.csv"):
+        text = row["tweet"].replace("&amp;", "&").replace("&gt;", ">").replace("&lt;", "<")
+        if row["class"] == "0":
+            yield text, only("toxicity", "hate")
+        elif row["class"] == "1" and row["offensive_language"] == row["count"]:
+            yield text, said(("toxicity",), ("self-harm", "request", "injection"))
+        elif row["class"] == "2":
+            yield text, but("sexual", "violence")
+
+
+def _edos(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Sexism on Reddit and Gab. What is not sexist there is rarely hateful, but may well be rude."""
+    for row in _table(folder / "edos_labelled_aggregated.csv"):
+        if row["label_sexist"] == "sexist":
+            threat = row["label_category"].startswith("1")
+            positive = ("hate", "toxicity", "violence") if threat else ("hate", "toxicity")
+            yield row["text"], said(positive, ("self-harm", "request", "injection"))
+        else:
+            yield row["text"], said((), ("hate", "request", "injection"))
+
+
+def _hatemoji(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for name in ("train", "validation", "test"):
+        for row in _table(folder / f"HatemojiBuild_{name}.csv"):
+            if row["label_gold"] == "1":
+                threat = "threat" in row["type"]
+                positive = ("hate", "toxicity", "violence") if threat else ("hate", "toxicity")
+                yield row["text"], said(positive, ("self-harm", "request", "injection"))
+            else:
+                yield row["text"], but("toxicity", "sexual", "violence")
+
+
+def _toxigen(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Statements about groups, collected as prompts: each line of a file has several."""
+    for path in sorted(folder.glob("prompts_*.txt")):
+        hateful = path.name.startswith("prompts_hate")
+        labels = said(("hate",), ("sexual", "self-harm", "request", "injection")) if hateful else BENIGN
+        for line in path.read_text("utf-8").splitlines():
+            for text in line.split("\\n"):
+                yield text.strip("- "), labels
+
+
+def _madlibs(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Sentences from templates about people of every kind: that a group is named means nothing."""
+    for row in _table(folder / "en_sentence_templates.csv"):
+        yield row["phrase"], only("toxicity") if row["toxicity"] == "toxic" else BENIGN
+
+
+def _fox(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _lines(folder / "fox-news-comments.json"):
+        hateful = int(row["label"])
+        yield row["text"], {"hate": hateful, "any": hateful}
+
+
+def _stormfront(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _table(folder / "stormfront.csv"):
+        if row["label"] in {"hate", "noHate"}:
+            yield row["text"], {"hate": int(row["label"] == "hate"), "any": int(row["label"] == "hate")}
+
+
+def _wikipedia(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _table(folder / "toxicity_nonfuzzed_testset.csv"):
+        toxic = int(row["toxic"] == "True")
+        yield row["comment"], {"toxicity": toxic, "any": toxic}
+
+
+# ── Harmful requests and attacks on instructions ─────────────────────────────────────────────────────────────────
+
+_REQUEST = said(("request",), ("injection",))
+
+_RISKS = {
+    "Adult Content": "sexual",
+    "Toxic language (hate speech)": "hate",
+    "Assisting illegal activities": "request",
+    "Nudging or advising users to perform unethical or unsafe actions": "request",
+    "Reducing the cost of disinformation campaigns": "request",
+    "Compromise privacy by leaking or inferring private information (person/individual)": "request",
+}
+"""Kinds of harm in Do-Not-Answer that a moderator can see in a question; the others are matters of what is answered."""
+
+
+def _aart(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _table(folder / "aart-v1-20231117.csv"):
+        yield row["prompt"], _REQUEST
+
+
+def _red_instruct(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for name in ("harmfulqa", "dangerousqa", "adversarialqa"):
+        for text in _leaves(_json(folder / f"{name}.json")):
+            yield text, _REQUEST
+
+
+def _conditions(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Prompts written per condition: sexual, hateful, criminal; the columns without harm have another licence."""
+    table = _json(folder / "condition_multiple.json")
+    wanted = {"sexual_content": "sexual", "hate_speech": "hate", "crime_planning": "request"}
+    for row in (*table["train"], *table["test"]):
+        for column, head in wanted.items():
+            if row.get(column):
+                yield row[column], only(head)
+
+
+def _catqa(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Harmful questions by area: measured by area too, where there is a head for it."""
+    for area, parts in _json(folder / "catqa_english.json").items():
+        head = {"Adult Content": "sexual"}.get(area, "request")
+        for text in _leaves(parts):
+            yield text, {head: 1, "any": 1}
+
+
+def _do_not_answer(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Questions to refuse, the same ones reworded, and others that sound like them and are harmless."""
+    for name, harmful in (("DoNotAnswer", 1), ("DoNotAnswer-FN", 1), ("DoNotAnswer-FP", 0)):
+        for row in _lines(folder / f"{name}.jsonl"):
+            head = _RISKS.get(row["types_of_harm"])
+            if head is not None:
+                text = row["messages"][-1]["content"]
+                yield text, {head: 1, "any": 1} if harmful else {**BENIGN, "any": 0}
+
+
+def _jailbreaks(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _json(folder / "inthewild_jailbreak_llms.json"):
+        yield row if isinstance(row, str) else row["prompt"], only("injection")
+
+
+def _deepset(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    import pyarrow.parquet as parquet
+
+    for path in sorted(folder.glob("*.parquet")):
+        for row in parquet.read_table(path).to_pylist():
+            yield row["text"], {"injection": int(row["label"]), "any": int(row["label"])}
+
+
+# ── What people say when nothing is wrong ────────────────────────────────────────────────────────────────────────
+
+
+def _banking(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    return _benign(row["text"] for name in ("train", "test") for row in _table(folder / f"{name}.csv"))
+
+
+def _clinc(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    table = _json(folder / "data_full.json")
+    return _benign(row[0] for part in table.values() for row in part)
+
+
+def _topical(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    labels = {**BENIGN, "any": 0}
+    for path in sorted(folder.glob("*_freq.json")):
+        for chat in _json(path).values():
+            for turn in chat["content"]:
+                yield turn["message"], labels
+
+
+def _self_dialogue(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Turns, and runs of turns that are as long as an answer of a model."""
+    random = Random(1)  # noqa: S311  reproducible, not secret
+    for path in sorted(folder.glob("corpus/*/*.csv")):
+        for row in _table(path):
+            turns = [row.get(f"Answer.sentence{number}") or "" for number in range(1, 11)]
+            start = random.randrange(8)
+            yield turns[start], BENIGN
+            yield turns[random.randrange(10)], BENIGN
+            if random.random() < 0.3:  # noqa: PLR2004  a third as many long texts as turns
+                yield " ".join(turns[start : start + random.randint(2, 6)]), BENIGN
+
+
+def _self_instruct(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for path in sorted(folder.glob("*.jsonl")):
+        for row in _lines(path):
+            yield row["instruction"], BENIGN
+            for instance in row["instances"][:1]:
+                yield f"{row['instruction']}\n{instance['input']}", BENIGN
+                yield instance["output"], BENIGN
+
+
+def _dolly(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _lines(folder / "databricks-dolly-15k-safety-only.jsonl"):
+        yield row["instruction"], {**BENIGN, "any": 0}
+
+
+def _taskmaster(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _json(folder / "reward_03.json"):
+        context = row["context"]
+        for turn in json.loads(context) if isinstance(context, str) else context:
+            if turn.get("text"):
+                yield turn["text"], {**BENIGN, "any": 0}
+
+
+def _gsm8k(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for row in _lines(folder / "train.jsonl"):
+        yield row["question"], BENIGN
+        yield row["answer"], BENIGN
+
+
+def _chitchat(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    for chat in _json(folder / "dataset.json").values():
+        for turn in chat["messages"]:
+            yield " ".join(message["text"] for message in turn), BENIGN
+
+
+def _books(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Paragraphs of old fiction: people die in it, love and fight, and none of it is meant as harm."""
+    for path in sorted(folder.glob("*.md")):
+        for paragraph in path.read_text("utf-8", errors="replace").split("\n\n"):
+            if 12 <= len(paragraph.split()) <= 120:  # noqa: PLR2004  words, as messages have
+                yield paragraph, but("hate", "violence", "toxicity")
+
+
+SOURCES = (
+    Source(name="paradetox", read=_paradetox, use="learn", licence="CC0-1.0", most=22_000),
+    Source(name="paradetox:whole", read=_unrewritten, use="learn", licence="CC0-1.0", most=6_000),
+    Source(name="davidson", read=_davidson, use="learn", licence="MIT", most=9_000, weight=0.6),
+    Source(name="edos", read=_edos, use="learn", licence="CC0-1.0", most=11_000),
+    Source(name="hatemoji", read=_hatemoji, use="learn", licence="CC-BY-4.0", most=6_000),
+    Source(name="toxigen_prompts", read=_toxigen, use="learn", licence="MIT", most=8_000),
+    Source(name="bias_madlibs", read=_madlibs, use="learn", licence="Apache-2.0", most=5_000),
+    Source(name="aart", read=_aart, use="learn", licence="CC-BY-4.0", most=3_300),
+    Source(name="red_instruct", read=_red_instruct, use="learn", licence="Apache-2.0", most=3_000),
+    Source(name="ibm_conditions", read=_conditions, use="learn", licence="Apache-2.0", most=2_500, weight=0.5),
+    Source(name="jailbreaks_inthewild", read=_jailbreaks, use="learn", licence="MIT", most=700),
+    Source(name="banking77", read=_banking, use="tune", licence="CC-BY-4.0", most=3_000),
+    Source(name="clinc150", read=_clinc, use="learn", licence="CC-BY-3.0", most=5_000),
+    Source(name="self_dialogue", read=_self_dialogue, use="learn", licence="BSD-3-Clause", most=9_000),
+    Source(name="self_instruct", read=_self_instruct, use="learn", licence="Apache-2.0", most=2_000),
+    Source(name="gsm8k", read=_gsm8k, use="learn", licence="MIT", most=1_000),
+    Source(name="chitchat", read=_chitchat, use="learn", licence="MIT", most=6_000),
+    Source(name="classic_books", read=_books, use="learn", licence="public domain", most=4_000),
+    Source(name="fox_news", read=_fox, use="tune", licence="MIT", most=2_000),
+    Source(name="stormfront", read=_stormfront, use="measure", licence="CC-BY-SA-3.0", most=4_000),
+    Source(name="wiki_toxicity_testsets", read=_wikipedia, use="measure", licence="CC-BY-SA-3.0", most=4_000),
+    Source(name="red_instruct:areas", read=_catqa, use="measure", licence="Apache-2.0", most=1_000),
+    Source(name="do_not_answer", read=_do_not_answer, use="measure", licence="Apache-2.0", most=3_000),
+    Source(name="deepset_injection", read=_deepset, use="measure", licence="Apache-2.0", most=1_000),
+    Source(name="dolly_safety", read=_dolly, use="tune", licence="CC-BY-SA-3.0", most=1_000),
+    Source(name="topical_chat", read=_topical, use="measure", licence="CDLA-Sharing-1.0", most=10_000),
+    Source(name="taskmaster", read=_taskmaster, use="tune", licence="CC-BY-4.0", most=5_000),
+)
