@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,9 +14,9 @@ _MEMORY = 8 << 20
 """Bytes that the automaton of one pattern may take. With less, texts made for it cost more; the time stays linear."""
 
 
-def _options() -> Any:
+def _options(*, cased: bool = False) -> Any:
     made = _re2.Options()
-    made.case_sensitive = False
+    made.case_sensitive = cased
     made.dot_nl = True
     made.log_errors = False
     made.never_capture = True
@@ -43,9 +44,13 @@ class Pattern:
         """Yield start and end of every match that is not empty, as offsets in bytes."""
         return _spans(self._pattern, text)
 
+    def occurs(self, text: bytes) -> bool:
+        """Say whether there is a match: a microsecond for a message."""
+        return self._pattern.search(text) is not None
+
 
 class Patterns:
-    """Many patterns. One pass over a text finds the words without which a pattern cannot match; few are then tried.
+    """Many patterns, for texts in lower case. One pass over a text finds the words without which a pattern cannot match; few are then tried.
 
     All patterns in one automaton were measured too, as a ``re2.Set`` and as one alternation: 110 to 210 µs for a message
     of chat against 5 to 15, because every new text makes new states of it.
@@ -56,7 +61,7 @@ class Patterns:
         made = _re2.Filter()
         for pattern in (*patterns, _CANARY):
             try:
-                made.Add(pattern, _options())
+                made.Add(pattern, _options(cased=_is_lower(pattern)))
             except _re2.error:
                 Pattern(pattern)  # says what is wrong with it
                 raise
@@ -79,6 +84,19 @@ class Patterns:
     def spans(self, index: int, text: bytes) -> Iterator[tuple[int, int]]:
         """Yield start and end of every match of one pattern that is not empty, as offsets in bytes."""
         return _spans(self._filter.re(index), text)
+
+
+_ESCAPE = re.compile(r"\\[dDsSwWbBAztnrfv\W_]")
+"""Escapes that mean the same whether or not case counts; others may name capitals."""
+
+
+def _is_lower(pattern: str) -> bool:
+    """Say whether ``pattern`` matches the same of a text in lower case whether or not case counts.
+
+    Then it may count: such a pattern compiles in two thirds of the time.
+    """
+    bare = _ESCAPE.sub("", pattern)
+    return bare == bare.lower() and "\\" not in bare and "upper" not in bare
 
 
 _CANARY = "a canary that no text of anybody holds"

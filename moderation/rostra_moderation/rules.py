@@ -1,4 +1,4 @@
-"""A moderator that looks for words and patterns. Knows nothing of meaning; costs microseconds."""
+"""A moderator that looks for words, patterns, links, floods and personal data. Costs microseconds, understands nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
+from rostra.clock import Clock
 from rostra.components import Component, ComponentSettings, Finding, Services
 from rostra.errors import ConfigError
-from rostra.verdicts import Decision, Direction, Passage, Span, Verdict
+from rostra.verdicts import Decision, Passage, Span, Verdict
 
 from .combine import AT_ONCE
+from .flood import FloodSettings
+from .links import LinkSettings
 from .matching import Pattern, Patterns
-from .normalise import Plain, plain
-from .wordlists import Category, Rule, Severity, load, of_pattern, of_term
+from .needles import Entry, Needle, Sought, sought
+from .normalise import Plain, covering, over, plain
+from .pii import PiiSettings
+from .signs import Sign, Signs
+from .skeleton import skeleton
+from .words import Words
 
 BLOCK, FLAG = 0.7, 0.4
 """Severities from which rules, asked without a policy, would block or flag."""
@@ -28,20 +32,13 @@ BLOCK, FLAG = 0.7, 0.4
 _SPANS = 100
 """Spans of one pattern that a verdict lists; further ones add nothing to a decision."""
 
+_DISGUISED = 0.15
+"""What disguising a severe word adds to its severity: who quotes or reports a word has no need to hide it.
 
-class Own(BaseModel):
-    """Words or patterns of an operator. ``direction`` None: in questions and in answers."""
+Stars add nothing, since those who quote put them, and accents do not, since languages have them.
+"""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    find: tuple[str, ...]
-    category: Category = "custom"
-    severity: Severity = 1.0
-    direction: Direction | None = None
-
-
-def _own(value: object) -> object:
-    return {"find": cast("object", value)} if isinstance(value, list | tuple) else value
+_FIRST_UNUSUAL = "\u0250"
 
 
 class RulesSettings(ComponentSettings):
@@ -53,33 +50,30 @@ class RulesSettings(ComponentSettings):
         lists = ["en", "de", "./house.toml"]
         allow = ["black mamba"]
         words.spoilers = ["rosebud", "soylent green"]
+        words.worse = { find = ["xyzzy"], category = "hate", severity = 0.9, severe = true }
         patterns.invites = { find = ['discord\.gg/\w+'], category = "spam", severity = 0.9 }
+        pii = { ip = 0.5, phone = "off" }
+        links = { block = ["evil.example"], invites = 0.9 }
+        flood = { repeats = 5, seconds = 30 }
 
-    ``words`` are found as whole words, ``patterns`` (google-re2's) anywhere; both in any case. What stands in ``allow``
-    (words, found as such) is overlooked by everything.
+    ``words`` are found as whole words, also disguised; ``patterns`` (google-re2's) anywhere; both in any case. What stands
+    in ``allow`` (words, found as such) is overlooked by both.
     """
 
-    lists: tuple[str, ...] = ("en", "de")
-    words: Mapping[str, Annotated[Own, BeforeValidator(_own)]] = {}
-    patterns: Mapping[str, Annotated[Own, BeforeValidator(_own)]] = {}
+    lists: tuple[str, ...] = ("en", "de", "es", "fr")
+    words: Mapping[str, Entry] = {}
+    patterns: Mapping[str, Entry] = {}
     allow: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needle:
-    """One pattern to look for. ``whole``: only where it stands as words of its own."""
-
-    rule: str
-    category: str
-    severity: float
-    direction: Direction | None
-    pattern: str
-    whole: bool = True
+    pii: PiiSettings = PiiSettings()
+    links: LinkSettings = LinkSettings()
+    flood: FloodSettings = FloodSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Hit:
-    needle: Needle
+    rule: str
+    category: str
+    severity: float
     span: Span
 
 
@@ -102,10 +96,14 @@ class _Haystack:
                 characters += len(self._data[last:first].decode())
                 start, stop = characters, characters + len(self._data[first:end].decode())
                 last = first
-            if needle.whole and not _is_whole(text.text, start, stop):
-                continue
-            begin, beyond = text.original(start, stop)
-            yield _Hit(needle=needle, span=Span(start=begin, end=beyond, category=needle.category))
+            if not needle.whole or _is_whole(text.text, start, stop):
+                yield _hit(needle, text, start, stop)
+
+
+def _hit(needle: Needle, text: Plain, start: int, end: int) -> _Hit:
+    begin, beyond = covering(text, start, end)
+    span = Span(start=begin, end=beyond, category=needle.category)
+    return _Hit(rule=needle.rule, category=needle.category, severity=needle.severity, span=span)
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
@@ -118,12 +116,13 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 class Rules:
     """A `rostra.protocols.Moderator` that answers at once: `judge_now` needs no event loop."""
 
-    def __init__(self, name: str, needles: Sequence[Needle], allow: Sequence[str] = ()) -> None:
-        """``allow``: patterns of what is overlooked by all needles."""
+    def __init__(self, name: str, found: Sought, signs: Signs | None = None) -> None:
         self.name = name
-        self._needles = needles
-        self._patterns = Patterns([needle.pattern for needle in needles])
-        self._allow = Pattern("|".join(f"(?:{pattern})" for pattern in allow)) if allow else None
+        self._needles = found.patterns
+        self._patterns = Patterns([needle.pattern for needle in found.patterns])
+        self._words = Words(found.words)
+        self._signs = signs
+        self._allow = Pattern("|".join(f"(?:{pattern})" for pattern in found.allow)) if found.allow else None
         self._fine = Verdict(decision=Decision.ALLOW, source=name)
 
     async def judge(self, passage: Passage) -> Verdict:
@@ -133,28 +132,78 @@ class Rules:
 
     def judge_now(self, passage: Passage) -> Verdict:
         """Return scores and spans: a score is the severity of the severest thing found in its category."""
-        text = plain(passage.text)
-        data = text.text.encode("utf-8", "replace")
-        indices = self._patterns.which(data)
-        if not indices:
-            return self._fine
-        if self._allow is not None:
-            data = _masked(data, self._allow)
-            indices = self._patterns.which(data)
-        haystack = _Haystack(text, data)
+        text = passage.text
+        form = plain(text)
+        data = form.text.encode("utf-8", "replace")
+        bare = skeleton(text)
+        bare_data = data if bare.text is text else bare.text.encode("utf-8", "replace")
         hits: list[_Hit] = []
+        if self._words.suspects(bare.text, bare_data) or (
+            bare.text is not text and self._words.occur(form.text)
+        ):
+            hits += self._everywhere(passage, form, bare)
+        else:
+            hits += self._in(form, data, passage)
+            if bare.text is not text and bare.text.lower() != form.text:
+                hits += self._in(over(bare, plain(bare.text)), None, passage)
+        if self._signs is not None:
+            hits += map(_signed, self._signs.find(passage, data))
+        return self._verdict(hits) if hits else self._fine
+
+    def _everywhere(self, passage: Passage, form: Plain, bare: Plain) -> Iterator[_Hit]:
+        """Yield what is found in the text, in its skeleton, and in what its disguises say."""
+        said = self._words.read(bare)
+        views = [form]
+        for view in (bare, said):
+            if view is not None:
+                made = over(view, plain(view.text))
+                if made.text not in {each.text for each in views}:
+                    views.append(made)
+        seen: set[tuple[str, Span]] = set()
+        for view in views:
+            for hit in self._in(view, None, passage, words=True):
+                if (hit.rule, hit.span) not in seen:
+                    seen.add((hit.rule, hit.span))
+                    yield hit
+
+    def _in(
+        self, view: Plain, data: bytes | None, passage: Passage, *, words: bool = False
+    ) -> Iterator[_Hit]:
+        """Yield what is found in one form of a text."""
+        if data is None:
+            data = view.text.encode("utf-8", "replace")
+        indices = self._patterns.which(data)
+        words = words and self._words.occur(view.text)
+        if not indices and not words:
+            return
+        text = view.text
+        if self._allow is not None:
+            masked = _masked(data, self._allow)
+            if masked != data:
+                data, text = masked, masked.decode()
+                indices = self._patterns.which(data)
+        haystack = _Haystack(view, data)
         for index in indices:
             needle = self._needles[index]
             if needle.direction in {None, passage.direction}:
-                hits += islice(haystack.hits(needle, self._patterns.spans(index, data)), _SPANS)
-        return self._verdict(hits) if hits else self._fine
+                yield from islice(haystack.hits(needle, self._patterns.spans(index, data)), _SPANS)
+        if words:
+            yield from islice(self._worded(view, text, passage), _SPANS)
+
+    def _worded(self, view: Plain, text: str, passage: Passage) -> Iterator[_Hit]:
+        for needle, start, end in self._words.hits(text):
+            if needle.direction in {None, passage.direction}:
+                hit = _hit(needle, view, start, end)
+                if needle.severe and _is_hidden(passage.text[hit.span.start : hit.span.end], needle.word):
+                    severity = min(1.0, hit.severity + _DISGUISED)
+                    hit = _Hit(rule=hit.rule, category=hit.category, severity=severity, span=hit.span)
+                yield hit
 
     def _verdict(self, hits: Sequence[_Hit]) -> Verdict:
-        worst = max(hits, key=lambda hit: hit.needle.severity).needle
+        worst = max(hits, key=lambda hit: hit.severity)
         categories: dict[str, float] = {}
         for hit in hits:
-            category = hit.needle.category
-            categories[category] = max(hit.needle.severity, categories.get(category, 0.0))
+            categories[hit.category] = max(hit.severity, categories.get(hit.category, 0.0))
         decision = (
             Decision.BLOCK
             if worst.severity >= BLOCK
@@ -171,6 +220,20 @@ class Rules:
         )
 
 
+def _signed(sign: Sign) -> _Hit:
+    span = Span(start=sign.start, end=sign.end, category=sign.category)
+    return _Hit(rule=sign.rule, category=sign.category, severity=sign.severity, span=span)
+
+
+def _is_hidden(written: str, word: str) -> bool:
+    """Say whether ``written`` hides ``word`` from a filter, rather than from a reader's eye."""
+    return (
+        written.lower() != word
+        and "*" not in written
+        and (written.isascii() or any(each >= _FIRST_UNUSUAL for each in written))
+    )
+
+
 def _masked(data: bytes, allow: Pattern) -> bytes:
     """Return ``data`` with what is allowed made into words that mean nothing, character for character."""
     pieces: list[bytes] = []
@@ -181,81 +244,25 @@ def _masked(data: bytes, allow: Pattern) -> bytes:
     return b"".join((*pieces, data[last:]))
 
 
-def _whole(pattern: str) -> str:
-    """Return ``pattern`` for whole words: as far as google-re2 can tell, the rest is `_is_whole`'s.
-
-    A pattern may end in a mark, so what follows may be the end of a word, of the text, or another mark.
-    """
-    return rf"{_start(pattern)}(?:{pattern})(?:\b|$|\W)"
-
-
-def _start(pattern: str) -> str:
-    # To google-re2 a letter beyond ASCII is no letter, so that no word begins with one.
-    return "" if pattern[0].isalpha() and not pattern[0].isascii() else r"\b"
+def sought_by(settings: RulesSettings, base: Path) -> Sought:
+    """Return all words and patterns that ``settings`` look for. Raises `ConfigError`."""
+    return sought(
+        settings.lists, base, words=settings.words, patterns=settings.patterns, allow=settings.allow
+    )
 
 
-def _listed(rule: Rule, parts: Mapping[str, str]) -> Iterator[Needle]:
-    terms = (_term(term) for term in rule.terms)
-    patterns = (_whole(of_pattern(pattern, parts)) for pattern in rule.patterns)
-    for pattern in (*terms, *patterns):
-        yield Needle(
-            rule=rule.id,
-            category=rule.category,
-            severity=rule.severity,
-            direction=rule.direction,
-            pattern=pattern,
-        )
-
-
-def _owned(name: str, own: Own, *, whole: bool) -> Iterator[Needle]:
-    for find in own.find:
-        yield Needle(
-            rule=name,
-            category=own.category,
-            severity=own.severity,
-            direction=own.direction,
-            pattern=_term(find) if whole else find,
-            whole=whole,
-        )
-
-
-def _term(term: str) -> str:
-    pattern = of_term(term)
-    written = plain(term).text.strip()
-    return f"{_bound(written[0])}{pattern}{_bound(written[-1])}"
-
-
-def _bound(character: str) -> str:
-    return r"\b" if character.isascii() and character.isalnum() else ""
-
-
-def needles_of(settings: RulesSettings, base: Path) -> tuple[list[Needle], list[str]]:
-    """Return all that ``settings`` look for, and the patterns of what they overlook. Raises `ConfigError`."""
-    needles: list[Needle] = []
-    allow: list[str] = [_term(words) for words in settings.allow]
-    for listed in settings.lists:
-        found = load(listed, base)
-        allow += [_whole(of_pattern(pattern, found.parts)) for pattern in found.allow]
-        needles += [needle for rule in found.rules for needle in _listed(rule, found.parts)]
-    for rule, own in settings.words.items():
-        needles += _owned(f"words/{rule}", own, whole=True)
-    for rule, own in settings.patterns.items():
-        needles += _owned(f"patterns/{rule}", own, whole=False)
-    return needles, allow
-
-
-def build(name: str, settings: RulesSettings, base: Path) -> Rules:
+def build(name: str, settings: RulesSettings, base: Path, clock: Clock | None = None) -> Rules:
     """Return the moderator that ``settings`` ask for. Raises `ConfigError`."""
-    needles, allow = needles_of(settings, base)
+    found = sought_by(settings, base)
     try:
-        return Rules(name, needles, allow)
+        return Rules(name, found, Signs(settings.pii, settings.links, settings.flood, clock))
     except ValueError as error:
         raise ConfigError(f"moderator {name!r}: {error}") from error
 
 
 @asynccontextmanager
 async def _open(settings: RulesSettings, services: Services) -> AsyncGenerator[Rules]:
-    yield build(services.name, settings, services.base)
+    yield build(services.name, settings, services.base, services.clock)
 
 
 async def _check(settings: RulesSettings, services: Services) -> Sequence[Finding]:

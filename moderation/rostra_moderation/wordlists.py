@@ -15,6 +15,18 @@ each ``[[rules]]`` what to look for::
     terms = ["pipe bomb recipe"]
     patterns = ["how to {make} (?:a )?bomb"]
 
+    [[rules]]
+    id = "insults"
+    category = "harassment"
+    severity = 0.6
+    severe = true
+    forms = ["s"]
+    words = "twerp nitwit"
+
+``words`` are single words with spaces between them, each found as it is and with each of ``forms`` at its end. Those of a
+rule that is ``severe`` are also looked for turned round, in rot13 and with their inner letters shuffled. The words and
+terms of a rule are a part that later patterns can name by the rule's id: ``{insults}``.
+
 Everything is matched in lower case against whole words. A space stands for any run of spaces and of signs that end no
 sentence, ``{name}`` for a part. Patterns are google-re2's (https://github.com/google/re2/wiki/Syntax), so no text can
 make them slow.
@@ -24,7 +36,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -37,13 +49,13 @@ from rostra.verdicts import CATEGORIES, Direction
 from .matching import escape
 from .normalise import plain
 
-BUILT_IN = ("en", "de")
-"""Names of the lists that lie in this package, by language."""
+BUILT_IN = ("en", "de", "es", "fr")
+"""Names of the lists that lie in this package, by language. Each is of one or two files: phrases, and words."""
 
 SPACE = r"(?:[\s,*_\"'()~-]+)"
 """What a space of a pattern stands for: it joins words, and does not reach over the end of a sentence."""
 
-_PART = re.compile(r"\{([a-z_]+)\}")
+_PART = re.compile(r"\{([a-z_-]+)\}")
 _PART_DEPTH = 8
 
 
@@ -69,8 +81,16 @@ class Rule(BaseModel):
     category: Category = "custom"
     severity: Severity = 1.0
     direction: Direction | None = None
+    severe: bool = False
+    words: str = ""
+    forms: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
+
+    @property
+    def all_terms(self) -> tuple[str, ...]:
+        """The words with all their forms, and the terms."""
+        return (*self.terms, *(word + form for word in self.words.split() for form in ("", *self.forms)))
 
 
 class WordList(BaseModel):
@@ -89,20 +109,45 @@ def load(name: str, base: Path) -> WordList:
     Its rules' ids start with the list's name. Raises `ConfigError`.
     """
     if name in BUILT_IN:
-        text = files("rostra_moderation").joinpath("words", f"{name}.toml").read_text(encoding="utf-8")
+        found = [_parsed(name, text) for text in _built_in(name)]
         stem = name
     elif name.startswith((".", "/")):
-        stem, text = Path(name).stem, _read(base / name)
+        stem, found = Path(name).stem, [_parsed(name, _read(base / name))]
     else:
         raise ConfigError(
             f"no word list {name!r}; built in are {', '.join(BUILT_IN)}, and './words.toml' is a file"
         )
+    return WordList(
+        allow=tuple(phrase for each in found for phrase in each.allow),
+        parts={part: pattern for each in found for part, pattern in each.parts.items()},
+        rules=tuple(
+            rule.model_copy(update={"id": f"{stem}/{rule.id}"}) for each in found for rule in each.rules
+        ),
+    )
+
+
+def _built_in(name: str) -> Iterator[str]:
+    folder = files("rostra_moderation").joinpath("words")
+    for file in (folder.joinpath(f"{name}.toml"), folder.joinpath(f"{name}-words.toml")):
+        if file.is_file():
+            yield file.read_text(encoding="utf-8")
+
+
+def _parsed(name: str, text: str) -> WordList:
     try:
         found = WordList.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise ConfigError(f"word list {name!r}: {error}") from error
-    rules = tuple(rule.model_copy(update={"id": f"{stem}/{rule.id}"}) for rule in found.rules)
-    return found.model_copy(update={"rules": rules})
+    return found.model_copy(update={"parts": {**_rule_parts(found.rules), **found.parts}})
+
+
+def _rule_parts(rules: Sequence[Rule]) -> Mapping[str, str]:
+    """Return the words and terms of each rule as a part of patterns, by the rule's id."""
+    return {
+        rule.id: "|".join(" ".join(map(escape, plain(term).text.split())) for term in rule.all_terms)
+        for rule in rules
+        if rule.all_terms
+    }
 
 
 def _read(path: Path) -> str:

@@ -98,10 +98,64 @@ def test_spans_stay_right_after_an_allowed_phrase_that_is_no_ascii() -> None:
 def test_patterns_are_found_anywhere() -> None:
     text = "join HTTPS://Discord.GG/abc123 now"
     patterns = {"invites": {"find": [r"discord\.gg/\w+"], "category": "spam", "severity": 0.9}}
-    verdict = judged(text, patterns=patterns)
+    verdict = judged(text, patterns=patterns, links={"invites": "off"})
     assert found(text, verdict) == ["Discord.GG/abc123"]
     assert verdict.rule == "patterns/invites"
     assert dict(verdict.categories) == {"spam": 0.9}
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"ROSE\w+", r"\x52osebud", "[[:upper:]]osebud", r"\p{Lu}osebud", r"(?P<Name>rose)BUD"]
+)
+def test_patterns_are_found_in_any_case_however_they_name_capitals(pattern: str) -> None:
+    assert judged("It was Rosebud.", patterns={"own": [pattern]}).rule == "patterns/own"
+
+
+def test_words_of_scripts_without_spaces_are_found_between_others() -> None:
+    text = "\u8fd9\u4e2a\u6bd2\u54c1\u5e97"
+    assert found(text, judged(text, words={"own": ["\u6bd2\u54c1"]})) == ["\u6bd2\u54c1"]
+
+
+def test_own_words_are_found_in_disguise_and_severe_ones_turned_round() -> None:
+    for text in (
+        "r0sebud",
+        "r.o.s.e.b.u.d",
+        "r o s e b u d",
+        "\u24e1\u24de\u24e2\u24d4\u24d1\u24e4\u24d3",
+        "cm9zZWJ1ZA==",
+    ):
+        assert found(text, judged(text, words={"own": ["rosebud"]})) == [text]
+    severe = {"own": {"find": ["rosebud"], "severe": True}}
+    for text in ("dubesor", "ebfrohq", "rsboeud"):
+        assert judged(text, words={"own": ["rosebud"]}).decision is Decision.ALLOW
+        assert judged(text, words=severe).decision is Decision.BLOCK
+
+
+def test_words_of_a_list_have_forms_and_are_a_part_of_its_patterns(tmp_path: Path) -> None:
+    (tmp_path / "house.toml").write_text(
+        """
+        [[rules]]
+        id = "mild-insults"
+        category = "harassment"
+        severity = 0.5
+        forms = ["s"]
+        words = "twerp nitwit"
+        terms = ["silly billy"]
+        [[rules]]
+        id = "aimed"
+        category = "harassment"
+        severity = 0.9
+        patterns = ["you {mild-insults}"]
+        """
+    )
+    for text, score in (
+        ("A twerp.", 0.5),
+        ("Nitwits!", 0.5),
+        ("you silly billy", 0.9),
+        ("you tw3rps", 0.9),
+        ("twerpy", 0),
+    ):
+        assert judged(text, "question", tmp_path, lists=["./house.toml"]).score == score, text
 
 
 def test_rules_for_one_direction_leave_the_other_alone() -> None:
@@ -167,8 +221,8 @@ def test_a_list_that_is_wrong_says_where(tmp_path: Path, text: str, message: str
 
 
 def test_a_list_that_is_not_there_says_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no word list 'fr'; built in are en, de"):
-        judged("x", lists=["fr"])
+    with pytest.raises(ConfigError, match="no word list 'xx'; built in are en, de, es, fr"):
+        judged("x", lists=["xx"])
     with pytest.raises(ConfigError, match=r"gone\.toml' cannot be read"):
         judged("x", "question", tmp_path, lists=["./gone.toml"])
 

@@ -10,7 +10,7 @@ from rostra.places import Person, Place
 from rostra.verdicts import Decision, Direction, Passage, Verdict
 from rostra_moderation.matching import Patterns
 from rostra_moderation.policy import Policy
-from rostra_moderation.rules import Rules, RulesSettings, build, needles_of
+from rostra_moderation.rules import Rules, RulesSettings, build, sought_by
 
 BENIGN = (
     # Programming and machines
@@ -236,6 +236,6 @@ def test_instructions_to_the_bot_are_looked_for_in_questions_only(rules: Rules) 
 
 
 def test_no_built_in_pattern_is_tried_on_every_text() -> None:
-    needles, _ = needles_of(RulesSettings(), Path())
+    needles = sought_by(RulesSettings(), Path()).patterns
     patterns = Patterns([needle.pattern for needle in needles])
     assert [needles[index] for index in patterns.tried(b"-")] == []

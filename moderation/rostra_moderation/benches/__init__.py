@@ -1,0 +1,1 @@
+"""What moderation costs and catches, beside what others do."""
