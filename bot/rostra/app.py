@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import structlog
@@ -15,16 +14,15 @@ import structlog
 from .answer import answer_with
 from .chat import Answerer
 from .clock import Clock, SystemClock
-from .command import Command, Commands
+from .command import Commands
 from .components import Component, Services, find
 from .config import Settings, moderation_settings, permission_of
 from .delivery.delivery import Delivery
 from .delivery.outgoing import Retry
 from .desk import FrontDesk
-from .errors import ConfigError
 from .events import Message
 from .lanes import Lanes
-from .opening import open_all
+from .opening import open_all, open_commands
 from .pipeline import compose
 from .places import Permission, Person
 from .protocols import Adapter, Model, Moderation, Moderator
@@ -45,7 +43,7 @@ from .turns import Stage, Trace, Turn
 
 log = structlog.get_logger(__name__)
 
-BUILT_IN = ("help", "reset", "stop", "why", "model", "persona")
+BUILT_IN = ("help", "reset", "stop", "why", "model", "persona", "policy", "review", "strikes")
 """Commands that every bot has; they come through the same door as others."""
 
 PURGE_EVERY = 3600.0
@@ -198,12 +196,14 @@ async def open_app(
                 master_key=key.get_secret_value() if key else None,
             )
         )
+        services = replace(services, store=store)
         models = cast("Mapping[str, Model]", await open_all("models", settings, services, stack))
         services = replace(services, models=models)
         moderators = cast("Mapping[str, Moderator]", await open_all("moderators", settings, services, stack))
         services = replace(services, moderators=moderators)
         moderation = await stack.enter_async_context(_moderation(settings, services))
-        commands = await open_all("commands", settings, services, stack)
+        services = replace(services, moderation=moderation)
+        commands = await open_commands(BUILT_IN, settings, services, stack)
         stages = cast("Mapping[str, Stage]", await open_all("stages", settings, services, stack))
         if adapters is None:
             adapters = cast("Mapping[str, Adapter]", await open_all("adapters", settings, services, stack))
@@ -214,7 +214,7 @@ async def open_app(
                 models=models,
                 moderation=moderation,
                 adapters=adapters,
-                commands=_commands(commands, settings.base),
+                commands=commands,
                 refusals=refusals,
                 clock=clock,
                 stages=tuple(stages.values()),
@@ -228,19 +228,6 @@ async def _moderation(settings: Settings, services: Services) -> AsyncGenerator[
     options = moderation_settings(component, settings)
     async with component.open(options, replace(services, name="moderation")) as moderation:
         yield moderation
-
-
-def _commands(opened: Mapping[str, object], base: Path) -> Commands:
-    found = [find("commands", name, base) for name in BUILT_IN]
-    for one in opened.values():
-        found.extend(cast("Sequence[object]", one) if isinstance(one, list | tuple) else [one])
-    wrong = [one for one in found if not isinstance(one, Command)]
-    if wrong:
-        raise ConfigError(f"{wrong[0]!r} is not a command; make one with rostra.command")
-    try:
-        return Commands(cast("Sequence[Command]", found))
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
 
 
 def _answerers(settings: Settings, models: Mapping[str, Model]) -> Mapping[str, Answerer]:

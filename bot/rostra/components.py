@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict
 
 from .clock import Clock, SystemClock
 from .errors import ConfigError
-from .protocols import Model, Moderator
+from .protocols import Model, Moderation, Moderator
 from .refusals import Refusals
 from .routes import Routes
+from .stores import Store
 
 Kind: TypeAlias = Literal["adapters", "moderators", "models", "commands", "stages", "cli", "benches"]
 KINDS: tuple[Kind, ...] = ("adapters", "moderators", "models", "commands", "stages", "cli", "benches")
@@ -43,7 +44,8 @@ class Services:
 
     ``name`` is the component's table in the configuration, ``data`` the folder that is its own to write to,
     ``base`` the folder that relative paths in its settings start from. ``models`` and ``moderators`` are those
-    opened before it: models first, then moderators, then stages, adapters and commands.
+    opened before it: models first, then moderators, then the moderation, commands, stages and adapters. ``store`` is
+    what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Services:
     moderators: Mapping[str, Moderator] = field(default_factory=dict[str, Moderator])
     routes: Routes = field(default_factory=Routes)
     refusals: Refusals = field(default_factory=Refusals)
+    store: Store | None = None
+    moderation: Moderation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from .command import Command
+from .command import Command, Commands
 from .components import Component, Kind, Services, find
 from .config import Settings, component_settings, table_of
 from .errors import ConfigError
@@ -51,3 +51,31 @@ async def open_all(
                 f" rostra.components.Component"
             )
     return opened
+
+
+async def open_commands(
+    built_in: Sequence[str], settings: Settings, services: Services, stack: AsyncExitStack
+) -> Commands:
+    """Open the commands that every bot has and those that the configuration names; ``stack`` closes them.
+
+    A component among them yields one command or several. Raises `ConfigError`.
+    """
+    opened: list[object] = []
+    for name in built_in:
+        found = find("commands", name, settings.base)
+        if isinstance(found, Component):
+            component = cast("Component[Any, object]", found)
+            own = replace(services, name=name, data=services.data / "commands" / name)
+            found = await stack.enter_async_context(component.open(component.settings(), own))
+        opened.append(found)
+    opened.extend((await open_all("commands", settings, services, stack)).values())
+    every: list[object] = []
+    for one in opened:
+        every.extend(cast("Sequence[object]", one) if isinstance(one, list | tuple) else [one])
+    wrong = [one for one in every if not isinstance(one, Command)]
+    if wrong:
+        raise ConfigError(f"{wrong[0]!r} is not a command; make one with rostra.command")
+    try:
+        return Commands(cast("Sequence[Command]", every))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

@@ -31,6 +31,10 @@ REASONS = (
     "stopped",
     "model",
     "unjudgeable",
+    "language",
+    "review",
+    "warn",
+    "timeout",
     "repeated",
     "error",
 )

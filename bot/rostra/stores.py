@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from .chat import Utterance
 from .delivery.reply import Reply
@@ -18,7 +18,7 @@ from .events import Event
 from .places import Person, Place
 from .protocols import Accepted, Duplicate
 from .turns import Step
-from .verdicts import Judged
+from .verdicts import Direction, Judged, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,88 @@ class Explanation:
     at: datetime
     steps: tuple[Step, ...]
     verdicts: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What was decided about one reply, and what it rests on. ``author`` is None once the question is gone."""
+
+    reply: str
+    at: datetime
+    place: Place
+    author: Person | None
+    steps: tuple[Step, ...]
+    verdicts: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChange:
+    """A numbered version of what operators changed in a policy: all of it, as ``table``; ``what`` says the last step.
+
+    ``by`` is who did it, by the id on their platform; empty where that is gone, or nobody did.
+    """
+
+    policy: str
+    number: int
+    at: datetime
+    what: str
+    table: Mapping[str, Any]
+    by: str = ""
+
+
+Label: TypeAlias = Literal["approve", "block", "wrong"]
+"""What an operator says of a text: it may pass, it may not, or the moderation was mistaken about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A text that operators are to look at. ``action`` is what followed, such as ``refuse`` or ``review``."""
+
+    direction: Direction
+    verdict: Verdict
+    text: str
+    question: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A case in the queue, and what was decided about it last.
+
+    ``case.text`` is empty once it has expired or its author was erased (``retained`` is False then), and so are ``place``
+    and ``author``, the id of who asked on their platform. ``by`` is the id of who decided.
+    """
+
+    id: str
+    reply: str
+    at: datetime
+    case: Case
+    retained: bool = True
+    place: Place | None = None
+    author: str = ""
+    label: Label | None = None
+    decided_at: datetime | None = None
+    by: str = ""
+
+
+SanctionKind: TypeAlias = Literal["strike", "timeout", "pardon"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sanction:
+    """Something held against somebody in a workspace until a moment, or forgiven.
+
+    A ``pardon`` with a ``reply`` forgives the strike for that reply, one without forgives everything before it, and as long
+    as it lasts, whatever comes. ``reason`` is a name, such as a category; ``person`` and ``by`` are ids on the platform.
+    """
+
+    kind: SanctionKind
+    at: datetime
+    until: datetime
+    reply: str = ""
+    reason: str = ""
+    person: str = ""
+    by: str = ""
 
 
 class Ledger(Protocol):
@@ -91,6 +173,10 @@ class Journal(Protocol):
         """Return why the reply (of this place; its last one by default) is what it is."""
         ...
 
+    async def judgements(self, since: datetime, limit: int = 20_000) -> Sequence[Judgement]:
+        """Return the last ``limit`` explanations with verdicts since then, oldest first, as far as they are kept."""
+        ...
+
     async def audit(
         self,
         actor: Person | None,
@@ -118,7 +204,68 @@ class Choices(Protocol):
         ...
 
 
-class Store(Ledger, Conversations, Journal, Choices, Protocol):
+class Policies(Protocol):
+    """What operators changed in the policies of the configuration. Versions are numbered from 1 and stay as they are."""
+
+    async def policies(self) -> Mapping[str, PolicyChange]:
+        """Return the newest version of each policy that was ever changed."""
+        ...
+
+    async def policy_changes(self, policy: str, limit: int = 20) -> Sequence[PolicyChange]:
+        """Return the last versions of a policy, newest first."""
+        ...
+
+    async def change_policy(
+        self, policy: str, table: Mapping[str, Any], *, what: str, actor: Person | None, adapter: str = ""
+    ) -> PolicyChange:
+        """Make ``table`` the newest version of a policy, with an entry in the log of changes."""
+        ...
+
+
+class Reviews(Protocol):
+    """Texts that operators are to look at, and what they said of them."""
+
+    async def queue(self, event: Event, reply: str, case: Case) -> str:
+        """Put a case into the queue, one for each reply and direction; it expires with the reply. Return its id."""
+        ...
+
+    async def reviews(
+        self, place: Place | None, limit: int = 20, *, decided: bool = False
+    ) -> Sequence[Review]:
+        """Return the last cases of the workspace of ``place`` (None: of all), newest first.
+
+        They are those that nobody has decided and whose text is there; with ``decided``, those that somebody has.
+        """
+        ...
+
+    async def review(self, id_: str) -> Review | None:
+        """Return one case."""
+        ...
+
+    async def decide(self, id_: str, label: Label, *, actor: Person | None, adapter: str = "") -> None:
+        """Add a decision about a case, with an entry in the log of changes. Raises `StoreError` if there is no such case."""
+        ...
+
+
+class Sanctions(Protocol):
+    """Strikes, time-outs and pardons, by person and workspace. Nothing is changed: what follows is added."""
+
+    async def sanction(
+        self, person: Person, place: Place, sanction: Sanction, *, actor: Person | None = None
+    ) -> None:
+        """Add ``sanction`` (its ``person`` and ``by`` are not looked at), with an entry in the log of changes."""
+        ...
+
+    async def sanctions(self, person: Person, place: Place) -> Sequence[Sanction]:
+        """Return what is kept about ``person`` in the workspace of ``place``, oldest first."""
+        ...
+
+    async def sanctioned(self, place: Place, since: datetime, limit: int = 50) -> Sequence[Sanction]:
+        """Return what was added in the workspace of ``place`` since then, newest first."""
+        ...
+
+
+class Store(Ledger, Conversations, Journal, Choices, Policies, Reviews, Sanctions, Protocol):
     """All of it."""
 
     async def purge(self, before: datetime) -> int:

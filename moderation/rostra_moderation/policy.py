@@ -4,103 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from rostra.places import Place
-from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Verdict, VerdictKind
+from rostra.places import Person, Place
+from rostra.verdicts import Decision, Direction, Passage, Span, Verdict, VerdictKind
 
 from .guard import Hold
-
-OnError: TypeAlias = Literal["block", "allow"]
-Threshold: TypeAlias = Annotated[float, Field(ge=0, le=1)] | Literal["never"]
-
-
-class Limits(BaseModel):
-    """Scores from which a category is flagged and blocked. What is left out is taken from the next wider table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    flag: Threshold | None = None
-    block: Threshold | None = None
-
-
-def _known(table: Mapping[str, Limits]) -> Mapping[str, Limits]:
-    for name in table:
-        if name not in (*CATEGORIES, "*"):
-            raise ValueError(f"no category {name!r}; the categories are {', '.join(CATEGORIES)} and '*'")
-    return table
-
-
-LimitTable: TypeAlias = Annotated[Mapping[str, Limits], AfterValidator(_known)]
-
-
-class PlaceSettings(BaseModel):
-    """What differs in the places that a pattern fits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hold: Hold | None = None
-    unjudgeable: OnError | None = None
-    categories: LimitTable = {}
-    question: LimitTable = {}
-    answer: LimitTable = {}
-
-
-class PolicySettings(BaseModel):
-    """One policy, as the configuration has it.
-
-    ::
-
-        [policies.default]
-        hold = "sentence"                    # none, sentence, paragraph or full
-        on_error = { remote = "allow" }      # by moderator; "block" for those not named
-        categories.harassment = { flag = 0.3, block = 0.8 }
-        answer."self-harm" = { block = 0.5 } # only in answers; "question" for the other side
-        places."discord/*" = { hold = "full", categories.spam = { block = "never" } }
-
-    A threshold is looked up in the places' tables, then in the policy's own, then in `DEFAULTS`: in each first for the
-    direction, then for both. The pattern of a place is one over `Place.key`; the first that fits counts.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hold: Hold = "sentence"
-    unjudgeable: OnError = "block"
-    on_error: Mapping[str, OnError] = {}
-    categories: LimitTable = {}
-    question: LimitTable = {}
-    answer: LimitTable = {}
-    places: Mapping[str, PlaceSettings] = {}
-
-
-DEFAULTS = PolicySettings.model_validate(
-    {
-        "categories": {
-            "*": {"flag": 0.4, "block": 0.7},
-            "self-harm": {"flag": 0.3, "block": 0.6},
-            "sexual/minors": {"flag": 0.1, "block": 0.3},
-            "pii": {"flag": 0.5, "block": "never"},
-            "spam": {"flag": 0.5, "block": 0.8},
-        },
-        "answer": {"prompt-injection": {"flag": 0.5, "block": "never"}},
-    }
+from .sheets import Choice, Risk, Sheet, Thresholds, choice, sheet, thresholds
+from .tables import (
+    DEFAULTS,
+    Action,
+    Limits,
+    OnError,
+    PlaceSettings,
+    PolicySettings,
+    StrikeSettings,
+    Threshold,
 )
-"""The policy under all policies. ``*`` is every category that has no line of its own, nor has its parent."""
 
+__all__ = [
+    "DEFAULTS",
+    "Action",
+    "Limits",
+    "OnError",
+    "PlaceSettings",
+    "Policy",
+    "PolicySettings",
+    "Risk",
+    "Ruling",
+    "Sheet",
+    "Threshold",
+    "Thresholds",
+    "thresholds",
+    "unjudged",
+    "version",
+]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """Scores from which a category is flagged and blocked; infinite where it never is."""
-
-    flag: float
-    block: float
+_TEMPLATE = re.compile(r"[\w./-]{1,64}")
+_STRICTER: Mapping[Hold | None, int] = {None: 0, "none": 1, "sentence": 2, "paragraph": 3, "full": 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +52,30 @@ class Ruling:
     """A decision, and what it rests on: the ``category`` whose ``score`` reached ``threshold``, where one did.
 
     ``verdict`` is what the rest of the project sees of it.
+
+    ``action`` says what follows where the decision is a block: ``refuse`` and ``review`` have people read a refusal,
+    ``silent`` nothing; ``mask`` has the spans in ``masked``, which cover all that was found, blotted out, and the rest
+    passes. The one action of a flag is ``warn``: it passes with a warning. Whoever does not know an action refuses, and
+    loses nothing but politeness. ``reason`` and ``wording`` say what is read.
+
+    ``hold`` is how the answer to this question is to be held, at least (None: as the sheet says), and ``judge`` who should
+    be asked about it as well: both only where it was flagged. ``aside`` is what a shadow policy would have decided, where
+    that differs: for the trace. ``queued`` says that operators are to look at it, and ``strikes`` that it counts against
+    who asked, and how; `rostra_moderation.register.Register.record` acts on both.
     """
 
     verdict: Verdict
     category: str = ""
     score: float = 0.0
     threshold: float = 0.0
+    action: Action = "refuse"
+    template: str = ""
+    masked: tuple[Span, ...] = ()
+    hold: Hold | None = None
+    judge: str = ""
+    aside: str = ""
+    queued: bool = False
+    strikes: StrikeSettings | None = None
 
     @property
     def decision(self) -> Decision:
@@ -123,64 +85,84 @@ class Ruling:
     def blocks(self) -> bool:
         return self.verdict.decision is Decision.BLOCK
 
+    @property
+    def reason(self) -> str:
+        """The reason that `rostra.refusals.Refusals.render` takes."""
+        if self.verdict.kind != "judged":
+            return "broken"
+        if _TEMPLATE.fullmatch(self.template):
+            return self.template
+        return "review" if self.action == "review" else self.category or "blocked"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """A policy as it is in one place."""
-
-    hold: Hold
-    unjudgeable: OnError
-    question: Mapping[str, Thresholds]
-    answer: Mapping[str, Thresholds]
+    @property
+    def wording(self) -> str:
+        """What people read as the policy words it, or an empty string: then the template for `reason` serves."""
+        if self.verdict.kind != "judged" or _TEMPLATE.fullmatch(self.template):
+            return ""
+        return self.template
 
 
 class Policy:
-    """Flag and block thresholds by category, direction and place, and what else a community settles for itself."""
+    """What a community settles for itself: thresholds by category, direction, place, role and language, and what follows."""
 
-    def __init__(self, settings: PolicySettings | None = None) -> None:
+    def __init__(
+        self, settings: PolicySettings | None = None, *, beside: tuple[str, Policy] | None = None
+    ) -> None:
+        """``beside``: name and policy that decides too, for the record only."""
         self.settings = settings or PolicySettings()
-        self.version = version(self.settings)
-        self._sheets: dict[str | None, Sheet] = {}
+        self.version: str = version(self.settings, *(() if beside is None else (beside[1].version,)))
+        self._beside = beside
+        self._shadow = self.settings.shadow is True
+        self._plain = not (self.settings.places or self.settings.roles or self.settings.languages)
+        self._sheets: dict[Choice, Sheet] = {}
         self._fine: dict[str, Ruling] = {}
 
-    def at(self, place: Place) -> Sheet:
-        """Return the policy as it is in ``place``."""
-        pattern = None
-        if self.settings.places:
-            key = place.key
-            pattern = next((each for each in self.settings.places if fnmatchcase(key, each)), None)
-        sheet = self._sheets.get(pattern)
-        if sheet is None:
-            sheet = self._sheets[pattern] = _sheet(self.settings, pattern)
-        return sheet
+    def at(self, place: Place, author: Person | None = None, language: str = "") -> Sheet:
+        """Return the policy as it is in ``place``, for ``author``, in ``language`` (a BCP 47 tag; empty: not known)."""
+        chosen = _PLAIN if self._plain else choice(self.settings, place, author, language)
+        found = self._sheets.get(chosen)
+        if found is None:
+            found = self._sheets[chosen] = sheet(self.settings, chosen)
+        return found
 
-    def decide(self, verdicts: Sequence[Verdict], passage: Passage) -> Verdict:
+    def decide(self, verdicts: Sequence[Verdict], passage: Passage, language: str = "") -> Verdict:
         """Return the strictest decision that the ``verdicts`` and the thresholds give together.
 
         A verdict without categories is taken at its word. One of kind error or timeout blocks with its kind, unless
         ``on_error`` allows its moderator to be missing; a block that was judged goes before one that was not.
         Without any verdict nothing was judged, and that blocks too.
         """
-        return self.rule(verdicts, passage).verdict
+        return self.rule(verdicts, passage, language).verdict
 
-    def rule(self, verdicts: Sequence[Verdict], passage: Passage) -> Ruling:
-        """Do what `decide` does, and say what the decision rests on."""
+    def rule(self, verdicts: Sequence[Verdict], passage: Passage, language: str = "") -> Ruling:
+        """Do what `decide` does, and say what the decision rests on and what follows."""
         if len(verdicts) == 1 and _clean(verdicts[0]):
             return self._allowed(verdicts[0].source)
-        sheet = self.at(passage.place)
-        table = sheet.question if passage.direction == "question" else sheet.answer
-        rulings = [ruling for verdict in verdicts for ruling in self._each(verdict, table)]
-        if not verdicts:
-            return unjudged("policy", "nobody was asked", policy=self.version)
-        if not rulings:  # each failed, and each may
-            rulings = [self._worded(verdicts[0], Decision.ALLOW, "")]
-        return _joined(max(rulings, key=_weight), verdicts)
+        ruling = self.alone(verdicts, passage, language)
+        if self._shadow:
+            ruling = _watched(ruling)
+        if self._beside is not None:
+            name, other = self._beside
+            ruling = _compared(ruling, name, other.alone(verdicts, passage, language))
+        return ruling
 
-    def certain(self, verdict: Verdict, passage: Passage) -> bool:
-        """Say whether ``verdict`` alone blocks: then nobody else needs to be asked."""
+    def certain(self, verdict: Verdict, passage: Passage, language: str = "") -> bool:
+        """Say whether ``verdict`` alone blocks, whatever others say: then nobody else needs to be asked."""
         if verdict.kind != "judged" or _clean(verdict):
             return False
-        return self.rule((verdict,), passage).blocks
+        ruling = self.alone((verdict,), passage, language)
+        return ruling.blocks and ruling.action != "mask"
+
+    def alone(self, verdicts: Sequence[Verdict], passage: Passage, language: str = "") -> Ruling:
+        """Return what this policy decides as if it were no shadow, and nobody decided beside it."""
+        if not verdicts:
+            return unjudged("policy", "nobody was asked", policy=self.version)
+        held = self.at(passage.place, passage.author, language)
+        table = held.table(passage.direction)
+        rulings = [ruling for verdict in verdicts for ruling in self._each(verdict, table, held)]
+        if not rulings:  # each failed, and each may
+            rulings = [self._worded(verdicts[0], Decision.ALLOW, "")]
+        return _with_consequences(_joined(rulings, verdicts, held), held, passage.direction)
 
     def _allowed(self, source: str) -> Ruling:
         found = self._fine.get(source)
@@ -189,32 +171,50 @@ class Policy:
             found = self._fine[source] = Ruling(verdict=verdict)
         return found
 
-    def _each(self, verdict: Verdict, table: Mapping[str, Thresholds]) -> Sequence[Ruling]:
-        """Return what ``verdict`` comes to: one ruling a category, or one for all of it, or none."""
+    def _each(self, verdict: Verdict, table: Mapping[str, Thresholds], held: Sheet) -> Sequence[Ruling]:
+        """Return what ``verdict`` comes to: one ruling a category that reached anything, or one for all of it, or none."""
         if verdict.kind != "judged":
-            if self.settings.on_error.get(verdict.source, "block") == "allow":
+            if held.on_error.get(verdict.source, "block") == "allow":
                 return ()
             return (unjudged(verdict.source, verdict.rule, kind=verdict.kind, policy=self.version),)
         if not verdict.categories:
             return (self._worded(verdict, verdict.decision, verdict.rule),)
-        return [
-            self._measured(verdict, category, score, thresholds(table, category))
+        reached = [
+            self._measured(verdict, category, score, limits)
             for category, score in verdict.categories.items()
+            if (limits := thresholds(table, category)).flag <= score or limits.block <= score
         ]
+        # One ruling for all scores that reach nothing: most texts have a dozen of them.
+        return reached or (self._worded(verdict, Decision.ALLOW, "", verdict.score),)
 
     def _measured(self, verdict: Verdict, category: str, score: float, limits: Thresholds) -> Ruling:
+        decision, threshold = Decision.FLAG, limits.flag
         if score >= limits.block:
             decision, threshold = Decision.BLOCK, limits.block
-        elif score >= limits.flag:
-            decision, threshold = Decision.FLAG, limits.flag
-        else:
-            return Ruling(verdict=self._worded(verdict, Decision.ALLOW, "").verdict, score=score)
+        action: Action = limits.action if decision is Decision.BLOCK else "refuse"
+        masked: tuple[Span, ...] = ()
+        if action == "mask":
+            masked = tuple(span for span in verdict.spans if span.category == category)
+            action = "mask" if masked else "refuse"
+        elif action == "warn":
+            decision = Decision.FLAG
         worded = self._worded(verdict, decision, verdict.rule or f"{category} >= {threshold:g}")
-        return Ruling(verdict=worded.verdict, category=category, score=score, threshold=threshold)
+        flagged = decision is Decision.FLAG
+        return Ruling(
+            verdict=worded.verdict,
+            category=category,
+            score=score,
+            threshold=threshold,
+            action=action,
+            template=limits.template,
+            masked=masked,
+            hold=limits.hold if flagged else None,
+            judge=limits.judge if flagged else "",
+        )
 
-    def _worded(self, verdict: Verdict, decision: Decision, rule: str) -> Ruling:
+    def _worded(self, verdict: Verdict, decision: Decision, rule: str, score: float = 0.0) -> Ruling:
         made = Verdict(decision=decision, source=verdict.source, rule=rule, policy=self.version)
-        return Ruling(verdict=made)
+        return Ruling(verdict=made, score=score)
 
 
 def unjudged(source: str, rule: str, *, kind: VerdictKind = "error", policy: str = "") -> Ruling:
@@ -224,18 +224,16 @@ def unjudged(source: str, rule: str, *, kind: VerdictKind = "error", policy: str
     )
 
 
-def thresholds(table: Mapping[str, Thresholds], category: str) -> Thresholds:
-    """Return the thresholds of ``category``, or else of its parent, or else of ``*``."""
-    found = table.get(category)
-    if found is None:
-        found = table.get(category.partition("/")[0])
-    return found or table["*"]
+def version(settings: PolicySettings, *others: str) -> str:
+    """Return a short hash that is the same for policies that say the same, `DEFAULTS` included.
 
-
-def version(settings: PolicySettings) -> str:
-    """Return a short hash that is the same for policies that say the same, `DEFAULTS` included."""
+    ``others`` are the versions of what decides along with it.
+    """
     said = [layer.model_dump(mode="json") for layer in (DEFAULTS, settings)]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([*said, *others], sort_keys=True).encode()).hexdigest()[:12]
+
+
+_PLAIN = Choice()
 
 
 def _clean(verdict: Verdict) -> bool:
@@ -247,68 +245,93 @@ def _clean(verdict: Verdict) -> bool:
     )
 
 
-def _weight(ruling: Ruling) -> tuple[Decision, bool, float]:
-    return ruling.verdict.decision, ruling.verdict.kind == "judged", ruling.score
+def _weight(ruling: Ruling) -> tuple[Decision, bool, bool, float]:
+    """Return what rulings are ordered by: what is masked may not pass where something else is to be refused."""
+    own = ruling.verdict
+    return own.decision, own.kind == "judged", ruling.action != "mask", ruling.score
 
 
-def _joined(ruling: Ruling, verdicts: Sequence[Verdict]) -> Ruling:
-    """Return ``ruling`` with every verdict's categories and spans."""
+def _joined(rulings: Sequence[Ruling], verdicts: Sequence[Verdict], held: Sheet) -> Ruling:
+    """Return the strictest of ``rulings`` with every verdict's categories and spans."""
+    top = max(rulings, key=_weight)
     categories: dict[str, float] = {}
     for verdict in verdicts:
         for name, score in verdict.categories.items():
             categories[name] = max(score, categories.get(name, 0.0))
-    own = ruling.verdict
+    own = top.verdict
     missing = ", ".join(verdict.source for verdict in verdicts if verdict.kind != "judged")
-    return Ruling(
-        verdict=Verdict(
-            decision=own.decision,
-            source=own.source,
-            kind=own.kind,
-            rule=own.rule or (missing and f"without {missing}"),
-            policy=own.policy,
-            categories=MappingProxyType(categories),
-            spans=tuple(span for verdict in verdicts for span in verdict.spans),
-        ),
-        category=ruling.category,
-        score=ruling.score,
-        threshold=ruling.threshold,
+    joined = Verdict(
+        decision=own.decision,
+        source=own.source,
+        kind=own.kind,
+        rule=own.rule or (missing and f"without {missing}"),
+        policy=own.policy,
+        categories=MappingProxyType(categories),
+        spans=tuple(span for verdict in verdicts for span in verdict.spans),
+    )
+    if own.decision is Decision.ALLOW:
+        return Ruling(verdict=joined, score=top.score)
+    if own.decision is Decision.FLAG:
+        return _flagged(replace(top, verdict=joined), rulings, held)
+    masked = (
+        tuple(dict.fromkeys(span for each in rulings for span in each.masked)) if top.action == "mask" else ()
+    )
+    return replace(top, verdict=joined, masked=masked)
+
+
+def _flagged(top: Ruling, rulings: Sequence[Ruling], held: Sheet) -> Ruling:
+    """Return ``top`` with what follows a flag: the strictest hold of all that was flagged, a judge, a warning."""
+    flags = [each for each in rulings if each.decision is Decision.FLAG]
+    holds: list[Hold | None] = [each.hold or held.hold_grey for each in flags]
+    hold = max(holds, key=lambda each: _STRICTER[each])
+    judge = top.judge or next((each.judge for each in flags if each.judge), held.judge)
+    warning = next((each for each in flags if each.action == "warn"), None)
+    action, template = (top.action, top.template) if warning is None else ("warn", warning.template)
+    return replace(top, hold=hold, judge=judge, action=action, template=template)
+
+
+def _with_consequences(ruling: Ruling, held: Sheet, direction: Direction) -> Ruling:
+    decision, judged = ruling.decision, ruling.verdict.kind == "judged"
+    if decision is Decision.ALLOW or not judged:
+        return ruling
+    queued = (ruling.blocks and ruling.action == "review") or (
+        "block" if ruling.blocks else "flag"
+    ) in held.queue
+    # What waits for an operator's decision is held against nobody yet; what was only masked, not at all.
+    counts = ruling.blocks and direction == "question" and ruling.action in {"refuse", "silent"}
+    spared = {ruling.category, ruling.category.partition("/")[0]} & set(held.strikes.spare)
+    strikes = held.strikes if counts and held.strikes.limit and not spared else None
+    return replace(ruling, queued=queued, strikes=strikes) if queued or strikes else ruling
+
+
+def _watched(ruling: Ruling) -> Ruling:
+    """Return ``ruling`` of a policy that only watches: everything passes, and what it would have done is said aside."""
+    if ruling.decision is Decision.ALLOW:
+        return ruling
+    own = ruling.verdict
+    allowed = replace(own, decision=Decision.ALLOW, kind="judged", rule=f"shadow: {_what(ruling)}")
+    return replace(
+        ruling,
+        verdict=allowed,
+        action="refuse",
+        masked=(),
+        hold=None,
+        judge="",
+        aside=_what(ruling),
+        queued=False,
+        strikes=None,
     )
 
 
-def _sheet(settings: PolicySettings, pattern: str | None) -> Sheet:
-    place = settings.places[pattern] if pattern is not None else PlaceSettings()
-    layers = (DEFAULTS, settings, place)
-    return Sheet(
-        hold=place.hold or settings.hold,
-        unjudgeable=place.unjudgeable or settings.unjudgeable,
-        question=_table(layers, "question"),
-        answer=_table(layers, "answer"),
-    )
+def _compared(ruling: Ruling, name: str, other: Ruling) -> Ruling:
+    if (other.decision, other.action) == (ruling.decision, ruling.action):
+        return ruling
+    aside = f"{name}: {_what(other)}"
+    return replace(ruling, aside=f"{ruling.aside}; {aside}" if ruling.aside else aside)
 
 
-def _table(layers: Sequence[PolicySettings | PlaceSettings], side: Direction) -> Mapping[str, Thresholds]:
-    """Return the thresholds of one direction: later layers go over earlier ones, each number for itself."""
-    flags: dict[str, float] = {}
-    blocks: dict[str, float] = {}
-    for layer in layers:
-        for table in (layer.categories, layer.question if side == "question" else layer.answer):
-            for name, limits in table.items():
-                if limits.flag is not None:
-                    flags[name] = _number(limits.flag)
-                if limits.block is not None:
-                    blocks[name] = _number(limits.block)
-    names = {*flags, *blocks}
-    return MappingProxyType(
-        {name: Thresholds(flag=_inherited(flags, name), block=_inherited(blocks, name)) for name in names}
-    )
-
-
-def _inherited(numbers: Mapping[str, float], name: str) -> float:
-    for candidate in (name, name.partition("/")[0]):
-        if candidate in numbers:
-            return numbers[candidate]
-    return numbers["*"]
-
-
-def _number(threshold: float | Literal["never"]) -> float:
-    return math.inf if threshold == "never" else float(threshold)
+def _what(ruling: Ruling) -> str:
+    what = ruling.decision.name.lower()
+    if ruling.action != "refuse":
+        what = f"{what} ({ruling.action})"
+    return f"{what} {ruling.verdict.rule}".rstrip()

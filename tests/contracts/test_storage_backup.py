@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import zipfile
 from base64 import b64encode
@@ -18,7 +19,9 @@ from rostra.storage import open_store
 from rostra.storage.backup import backup, restore
 from rostra.storage.schema import REVISION
 from rostra.storage.sql import SqlStore
+from rostra.stores import Store
 from rostra.testing.clock import ManualClock
+from rostra.testing.dockets import case, sanction
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, AWKWARD, ROOM, every_kind, question
 from rostra.testing.stores import accepted, answered, given_up
@@ -49,10 +52,11 @@ async def test_a_backup_of_either_engine_is_restored_into_either(
             await accepted(store, event)
         await store.choose(ROOM, "persona", "sage")
         await store.audit(ANN, "change", ROOM.key, {"to": "sage"})
+        await put_on_the_docket(store)
         held = await everything(store)
         made = await backup(url, tmp_path, file, clock=clock)
         await accepted(store, question("after the backup"))
-    assert (made.revision, made.made_at, made.rows["inbox"]) == (REVISION, clock.now(), 2 + len(every_kind()))
+    assert (made.revision, made.made_at, made.rows["inbox"]) == (REVISION, clock.now(), 3 + len(every_kind()))
     assert file.stat().st_mode & 0o777 == 0o600
     assert await restore(file, other_url, tmp_path) == made
     async with open_store(other_url, data=tmp_path, clock=clock) as store:
@@ -62,6 +66,14 @@ async def test_a_backup_of_either_engine_is_restored_into_either(
         await answered(store, question())
 
 
+async def put_on_the_docket(store: Store) -> None:
+    event = question()
+    reply = await answered(store, event)
+    await store.decide(await store.queue(event, reply.id, case()), "wrong", actor=ANN, adapter=ROOM.adapter)
+    await store.change_policy("default", {"hold": "full"}, what="hold", actor=ANN, adapter=ROOM.adapter)
+    await store.sanction(ANN, ROOM, sanction("strike"))
+
+
 async def everything(store: Any) -> tuple[Any, ...]:
     return (
         await store.unfinished(),
@@ -69,6 +81,9 @@ async def everything(store: Any) -> tuple[Any, ...]:
         await store.recall(ROOM, 100),
         await store.explanation(ROOM),
         await store.choices(ROOM),
+        await store.policies(),
+        await store.reviews(None, decided=True),
+        await store.sanctions(ANN, ROOM),
         await store.verify_audit(),
     )
 
@@ -119,7 +134,9 @@ def _cut(data: bytes) -> bytes:
 
 
 def _flip(data: bytes) -> bytes:
-    middle = len(data) // 3
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        largest = max(archive.infolist(), key=lambda part: part.compress_size)
+    middle = data.index(largest.filename.encode()) + len(largest.filename) + largest.compress_size // 2
     return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
 
 

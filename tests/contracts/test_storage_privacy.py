@@ -21,6 +21,7 @@ from rostra.storage.people import Scope
 from rostra.storage.schema import metadata
 from rostra.storage.sql import SqlStore
 from rostra.stores import Store
+from rostra.testing.dockets import case, sanction
 from rostra.testing.samples import ANN, NOON, ROOM, STEPS, VERDICTS, question
 from rostra.testing.stores import accepted, answered
 
@@ -53,9 +54,14 @@ async def say_everything(store: Store) -> None:
         store.explain(event, reply.id, STEPS, VERDICTS)
         reply = ask(reply, Finish(reply=reply.id, text=f"You said: {TEXT}"))
         await store.advance(reply)
+        await store.queue(event, reply.id, replace(case(TEXT), question=f"What of {USER}?"))
         await store.advance(give_up(failed(reply, f"no: {TEXT}")))
     await store.audit(BEN, "choose persona", "room", {"value": "sage"})
-    await store.choose(planted()[0].place, "persona", "sage")
+    place = planted()[0].place
+    await store.choose(place, "persona", "sage")
+    await store.sanction(BEN, place, sanction("strike"), actor=BEN)
+    table = {"places": {f"test//dm-{USER}": {"hold": "full"}}}
+    await store.change_policy("default", table, what=f"places.test//dm-{USER}", actor=BEN, adapter="test")
 
 
 def everything_in(url: str) -> bytes:
@@ -100,6 +106,9 @@ async def test_somebody_whose_key_is_destroyed_leaves_nothing_that_can_be_read(
         await store.advance(open_)
         anns = await answered(store, question("ann?", author=ANN), "to ann.")
         await store.recall(ROOM, 10)
+        bens_case = await store.queue(question(author=BEN), bens.id, case())
+        anns_case = await store.queue(question(author=ANN), anns.id, case())
+        await store.sanction(BEN, ROOM, sanction("timeout"))
 
         assert await store.shred("test", USER)
         assert not await store.shred("test", USER)
@@ -112,6 +121,12 @@ async def test_somebody_whose_key_is_destroyed_leaves_nothing_that_can_be_read(
         last = await store.explanation(ROOM)
         assert last is not None
         assert last.reply == anns.id
+        assert [one.reply for one in await store.judgements(NOON.replace(year=1990))] == [anns.id]
+        assert [one.id for one in await store.reviews(None)] == [anns_case]
+        left = await store.review(bens_case)
+        assert left is not None
+        assert (left.case.text, left.author, left.place) == ("", "", None)
+        assert list(await store.sanctioned(ROOM, NOON)) == []
         # What is under way ends all the same, without a word of it being kept.
         await store.advance(arrived(open_, Receipt(shown=("x",))))
 

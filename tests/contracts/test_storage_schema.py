@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -23,11 +24,13 @@ from rostra.storage import open_store
 from rostra.storage.database import Database, url_of
 from rostra.storage.migrate import migrate, revision_of
 from rostra.storage.schema import APPEND_ONLY, REVISION, metadata
+from rostra.testing.dockets import case
 from rostra.testing.postgres import Postgres
-from rostra.testing.samples import ANN, ROOM, question
+from rostra.testing.samples import ANN, NOON, ROOM, question
 from rostra.testing.stores import answered
 
 SCRIPTS = Path(migrating.__file__).with_name("migrations")
+OLD = UUID(int=1)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -88,21 +91,58 @@ def test_going_back_leaves_nothing_and_one_can_go_forth_again(database: Database
         assert revision_of(connection) == REVISION
 
 
+UPDATES = {
+    "verdict": "UPDATE {} SET reply_id = id",
+    "audit_log": "UPDATE {} SET seq = 0",
+    "policy_version": "UPDATE {} SET number = 7",
+    "review_decision": "UPDATE {} SET item_id = id",
+}
+
+
 @pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.parametrize("change", ["UPDATE {} SET reply_id = id", "DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize("change", ["UPDATE", "DELETE FROM {}", "TRUNCATE {}"])
 async def test_the_database_itself_refuses_to_change_what_is_append_only(
     url: str, tmp_path: Path, table: str, change: str
 ) -> None:
-    statement = change.format(table).replace("reply_id", "seq" if table == "audit_log" else "reply_id")
+    statement = (UPDATES[table] if change == "UPDATE" else change).format(table)
     if "TRUNCATE" in statement and url.startswith("sqlite"):
         statement = f"DELETE FROM {table}"  # which is how SQLite truncates
     async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
-        await answered(store, question())
+        event = question()
+        reply = await answered(store, event)
         await store.audit(ANN, "change", ROOM.key, {})
+        await store.change_policy("default", {}, what="nothing", actor=None)
+        await store.decide(await store.queue(event, reply.id, case()), "approve", actor=None)
     opened = Database(url_of(url, tmp_path))
-    with pytest.raises(DatabaseError, match="append only"), opened.writing.begin() as connection:
-        connection.exec_driver_sql(statement.replace("= id", "= 0") if table == "audit_log" else statement)
-    opened.writing.dispose()
+    try:
+        with pytest.raises(DatabaseError, match="append only"), opened.writing.begin() as connection:
+            connection.exec_driver_sql(statement)
+    finally:
+        opened.writing.dispose()
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(
+    empty_url: str, tmp_path: Path
+) -> None:
+    first = Database(url_of(empty_url, tmp_path))
+    migrate(first.writing, "0001")
+    with first.writing.begin() as connection:
+        assert revision_of(connection) == "0001"
+        connection.execute(
+            sa.insert(metadata.tables["person"]), {"id": OLD, "kind": "human", "created_at": NOON}
+        )
+    first.writing.dispose()
+    async with open_store(empty_url, data=tmp_path, clock=SystemClock()) as store:
+        event = question()
+        reply = await answered(store, event)
+        id_ = await store.queue(event, reply.id, case())
+        assert [one.id for one in await store.reviews(ROOM)] == [id_]
+    second = Database(url_of(empty_url, tmp_path))
+    with second.writing.begin() as connection:
+        assert revision_of(connection) == REVISION
+        person = metadata.tables["person"]
+        assert connection.scalar(sa.select(person.c.created_at).where(person.c.id == OLD)) == NOON
+    second.writing.dispose()
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_not_touched(url: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from rostra.places import Place
+from rostra.places import Person, Place
 from rostra.testing.moderators import passage
 from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Span, Verdict, VerdictKind
 from rostra_moderation.policy import Policy, PolicySettings, thresholds
@@ -219,3 +219,241 @@ def test_only_a_judged_block_is_certain() -> None:
     assert not mine.certain(scored(hate=0.5), passage("x"))
     assert not mine.certain(failed("a"), passage("x"))
     assert not mine.certain(scored("a"), passage("x"))
+
+
+def blotted(*starts: int, category: str = "pii", score: float = 0.9) -> Verdict:
+    spans = tuple(Span(start=start, end=start + 1, category=category) for start in starts)
+    return Verdict(decision=Decision.FLAG, source="finder", categories={category: score}, spans=spans)
+
+
+MASKING = {"categories": {"pii": {"block": 0.5, "action": "mask"}}}
+
+
+def test_what_is_masked_names_the_spans_that_cover_it() -> None:
+    ruling = policy(**MASKING).rule([blotted(3, 7)], passage("x" * 9))
+    assert (ruling.blocks, ruling.action) == (True, "mask")
+    assert [span.start for span in ruling.masked] == [3, 7]
+
+
+def test_what_has_no_place_in_the_text_is_refused_instead_of_masked() -> None:
+    nowhere = blotted()
+    assert policy(**MASKING).rule([nowhere], passage("x")).action == "refuse"
+    other = Verdict(decision=Decision.FLAG, source="guess", categories={"pii": 0.9})
+    assert policy(**MASKING).rule([blotted(1), other], passage("xx")).action == "refuse"
+
+
+def test_what_is_to_be_refused_goes_before_what_is_only_masked() -> None:
+    ruling = policy(**MASKING).rule([blotted(1, score=1.0), scored(hate=0.8)], passage("xx"))
+    assert (ruling.action, ruling.category, ruling.masked) == ("refuse", "hate", ())
+
+
+def test_the_spans_of_all_that_is_masked_are_masked_together() -> None:
+    table = {"categories": {name: {"block": 0.5, "action": "mask"} for name in ("pii", "spam")}}
+    ruling = policy(**table).rule([blotted(1), blotted(4, category="spam", score=0.6)], passage("x" * 5))
+    assert [(span.start, span.category) for span in ruling.masked] == [(1, "pii"), (4, "spam")]
+
+
+def test_a_masked_text_is_not_certain_to_be_blocked() -> None:
+    assert not policy(**MASKING).certain(blotted(1), passage("xx"))
+
+
+def test_a_warning_passes_as_a_flag() -> None:
+    warned = policy(categories={"violence": {"block": 0.5, "action": "warn", "template": "Mind your step."}})
+    ruling = warned.rule([scored(violence=0.6)], passage("x"))
+    assert (ruling.decision, ruling.action, ruling.wording) == (Decision.FLAG, "warn", "Mind your step.")
+    assert not warned.certain(scored(violence=0.6), passage("x"))
+    assert warned.rule([scored(violence=0.45)], passage("x")).action == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason", "wording"),
+    [
+        ({}, "hate", ""),
+        ({"template": "house-rules"}, "house-rules", ""),
+        ({"template": "Not here."}, "hate", "Not here."),
+        ({"action": "review"}, "review", ""),
+        ({"action": "review", "template": "violence"}, "violence", ""),
+    ],
+)
+def test_a_refusal_is_worded_by_template_action_or_category(
+    limits: Mapping[str, object], reason: str, wording: str
+) -> None:
+    ruling = policy(categories={"hate": limits}).rule([scored(hate=0.9)], passage("x"))
+    assert (ruling.reason, ruling.wording) == (reason, wording)
+
+
+def test_a_failure_is_never_worded_by_the_policy() -> None:
+    mine = policy(categories={"*": {"template": "Not here."}})
+    ruling = mine.rule([failed("a")], passage("x"))
+    assert (ruling.reason, ruling.wording) == ("broken", "")
+    assert policy().rule([scored("a", Decision.BLOCK)], passage("x")).reason == "blocked"
+
+
+LAYERED = {
+    "categories": {"hate": {"block": 0.9}},
+    "languages": {"de": {"categories": {"hate": {"block": 0.8}}}},
+    "roles": {
+        "moderator": {"categories": {"hate": {"block": 0.7}}},
+        "guest": {"categories": {"hate": {"block": 0.1}}},
+    },
+    "places": {
+        "discord/*": {
+            "categories": {"hate": {"block": 0.6}},
+            "languages": {"de-AT": {"categories": {"hate": {"block": 0.5}}}},
+            "roles": {"moderator": {"categories": {"hate": {"block": 0.4}}}},
+        }
+    },
+}
+CONSOLE = Place(adapter="console", channel="x")
+
+
+@pytest.mark.parametrize(
+    ("place", "roles", "language", "block"),
+    [
+        (CONSOLE, (), "", 0.9),
+        (CONSOLE, (), "de", 0.8),
+        (CONSOLE, (), "de_CH", 0.8),
+        (CONSOLE, (), "fr", 0.9),
+        (CONSOLE, ("moderator",), "de", 0.7),
+        (CONSOLE, ("guest", "moderator"), "", 0.7),
+        (FORUM, (), "", 0.6),
+        (FORUM, ("guest",), "de", 0.6),
+        (FORUM, (), "de-AT", 0.5),
+        (FORUM, ("moderator",), "de-AT", 0.4),
+    ],
+)
+def test_the_most_special_table_counts(
+    place: Place, roles: tuple[str, ...], language: str, block: float
+) -> None:
+    sheet = policy(**LAYERED).at(place, Person(id="ann", roles=frozenset(roles)), language)
+    assert thresholds(sheet.question, "hate").block == pytest.approx(block)
+
+
+def test_the_author_and_the_language_decide_along_with_the_place() -> None:
+    mine = policy(**LAYERED)
+    guest = Person(id="ann", roles=frozenset({"guest"}))
+    said = Passage(text="x", direction="question", place=CONSOLE, author=guest)
+    assert mine.decide([scored(hate=0.3)], said).decision is Decision.BLOCK
+    stranger = at(CONSOLE)
+    assert mine.decide([scored(hate=0.85)], stranger).decision is Decision.FLAG
+    assert mine.decide([scored(hate=0.85)], stranger, "de").decision is Decision.BLOCK
+    assert mine.certain(scored(hate=0.85), stranger, "de")
+
+
+def test_all_that_is_not_a_threshold_is_layered_too() -> None:
+    mine = policy(
+        hold="none",
+        judge="llama",
+        unknown_language="judge",
+        on_error={"a": "allow"},
+        places={"discord/*": {"hold_grey": "full", "on_error": {"b": "allow"}, "queue": []}},
+    )
+    here, there = mine.at(FORUM), mine.at(CONSOLE)
+    assert (here.hold, here.hold_grey, here.judge, here.unknown_language) == (
+        "none",
+        "full",
+        "llama",
+        "judge",
+    )
+    assert (there.hold_grey, dict(there.on_error), dict(here.on_error)) == (
+        None,
+        {"a": "allow"},
+        {"a": "allow", "b": "allow"},
+    )
+    assert (here.queue, there.queue) == (frozenset(), frozenset({"review", "flag"}))
+
+
+def test_what_is_flagged_is_held_and_judged_as_its_category_says() -> None:
+    mine = policy(
+        hold_grey="paragraph",
+        judge="llama",
+        categories={"self-harm": {"hold": "full", "judge": "carer"}, "spam": {"hold": "none"}},
+    )
+    spam = mine.rule([scored(spam=0.6)], passage("x"))
+    assert (spam.hold, spam.judge) == ("none", "llama")
+    hate = mine.rule([scored(hate=0.5)], passage("x"))
+    assert (hate.hold, hate.judge) == ("paragraph", "llama")
+    both = mine.rule([scored(hate=0.5), scored(self_harm=0.45)], passage("x"))
+    assert both.hold == "full"
+    blocked = mine.rule([scored(hate=0.9)], passage("x"))
+    assert (blocked.hold, blocked.judge) == (None, "")
+
+
+def test_a_shadow_policy_lets_everything_pass_and_says_what_it_would_have_done() -> None:
+    shadow = policy(shadow=True)
+    blocked = shadow.rule([scored(hate=0.9)], passage("x"))
+    assert (blocked.decision, blocked.aside) == (Decision.ALLOW, "block hate >= 0.7")
+    assert blocked.verdict.rule == "shadow: block hate >= 0.7"
+    assert dict(blocked.verdict.categories) == {"hate": 0.9}
+    broken = shadow.rule([failed("a")], passage("x"))
+    assert (broken.decision, broken.verdict.kind) == (Decision.ALLOW, "judged")
+    assert shadow.rule([scored(hate=0.1)], passage("x")).aside == ""
+    assert shadow.certain(scored(hate=0.9), passage("x"))
+
+
+def test_a_policy_beside_another_changes_nothing_and_is_quoted_where_it_differs() -> None:
+    strict = policy(categories={"*": {"block": 0.2}})
+    live = Policy(PolicySettings(shadow="strict"), beside=("strict", strict))
+    differs = live.rule([scored(violence=0.5)], passage("x"))
+    assert (differs.decision, differs.aside) == (Decision.FLAG, "strict: block violence >= 0.2")
+    assert live.rule([scored(violence=0.9)], passage("x")).aside == ""
+    assert live.rule([scored("fine")], passage("x")).aside == ""
+    assert live.version != Policy(PolicySettings(shadow="strict")).version
+
+
+COUNTING = {"strikes": {"limit": 3}, "queue": ["block"]}
+
+
+@pytest.mark.parametrize(
+    ("table", "verdict", "direction", "queued", "counts"),
+    [
+        (COUNTING, scored(hate=0.9), "question", True, True),
+        (COUNTING, scored(hate=0.9), "answer", True, False),
+        (COUNTING, scored(hate=0.5), "question", False, False),
+        (COUNTING, scored(self_harm__intent=0.9), "question", True, False),
+        (COUNTING, failed("a"), "question", False, False),
+        (COUNTING, scored("a"), "question", False, False),
+        (
+            {**COUNTING, "categories": {"hate": {"action": "review"}}},
+            scored(hate=0.9),
+            "question",
+            True,
+            False,
+        ),
+        (
+            {**COUNTING, "categories": {"hate": {"action": "silent"}}},
+            scored(hate=0.9),
+            "question",
+            True,
+            True,
+        ),
+        ({**COUNTING, "shadow": True}, scored(hate=0.9), "question", False, False),
+        ({}, scored(hate=0.9), "question", False, False),
+        ({}, scored(hate=0.5), "question", True, False),
+        ({"queue": []}, scored(hate=0.5), "question", False, False),
+        (
+            {"queue": [], "categories": {"hate": {"action": "review"}}},
+            scored(hate=0.9),
+            "answer",
+            True,
+            False,
+        ),
+    ],
+)
+def test_the_policy_says_what_is_looked_at_and_what_counts_as_a_strike(
+    table: Mapping[str, object], verdict: Verdict, direction: Direction, queued: bool, counts: bool
+) -> None:
+    ruling = policy(**table).rule([verdict], passage("x", direction))
+    assert (ruling.queued, ruling.strikes is not None) == (queued, counts)
+
+
+def test_risk_and_strikes_come_from_the_most_special_table_that_has_them() -> None:
+    mine = policy(
+        risk={"flag": 1.0},
+        strikes={"limit": 5},
+        places={"discord/*": {"risk": {"block": 2, "half_life": 60}}},
+    )
+    here, there = mine.at(FORUM), mine.at(CONSOLE)
+    assert (there.risk.flag, there.risk.block, there.risk.half_life) == (1.0, math.inf, 600.0)
+    assert (here.risk.flag, here.risk.block, here.risk.half_life) == (1.5, 2.0, 60.0)
+    assert (here.strikes.limit, mine.at(FORUM).strikes.spare) == (5, ("self-harm", "pii"))

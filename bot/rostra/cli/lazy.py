@@ -17,7 +17,6 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "init": (".init:init", "Write a commented configuration."),
     "check": (".check:check", "Validate the configuration."),
     "doctor": (".doctor:doctor", "Test whether everything that is configured would work."),
-    "policy": (".policy:app", "Show what is moderated, and how strictly."),
     "outbox": (".outbox:app", "List replies that could not be delivered, and send them again."),
     "backup": (".backup:backup", "Write the database into one file."),
     "restore": (".backup:restore", "Bring back what a backup holds."),
@@ -28,8 +27,10 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
 """Name, where it is, what it does."""
 
 _ELSEWHERE = {
+    "classifier": "Train the moderation classifier, and measure it.",
     "model": "Get models, and see which are there.",
     "moderate": "Judge texts with the configured moderation.",
+    "policy": "Show, replay and calibrate what is moderated, and how strictly.",
 }
 """What the commands of our own outer packages do; asking them would mean to import them."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..actions import Action, Address, Emit, Finish, Show
 from ..clock import Clock
 from ..command import Call, Command, Commands, Desk, read
-from ..events import Invocation, Message
+from ..events import Invocation, Message, Press
 from ..protocols import Moderation
 from ..refusals import Refusals
 from ..turns import Handler, Turn
@@ -36,6 +36,9 @@ def line_of(event: object) -> Line | None:
             return Line(words=[*path, *rest.split()], options=options)
         case Message(text=said) if said.startswith("/") and said[1:2].isalpha():
             return Line(words=said[1:].split(), options={})
+        case Press(control=control) if control.startswith("/"):
+            # Nothing that whoever presses might not have written: what they may do is asked again.
+            return Line(words=control[1:].split(), options={})
         case _:
             return None
 
@@ -107,6 +110,9 @@ def _shown(turn: Turn, answer: View | str) -> Action:
 
 def _unknown(words: Sequence[str], commands: Commands) -> str:
     word = words[0] if words else ""
+    parts = [f"`/{command.name}`" for command in commands if command.path[0] == word]
+    if parts:
+        return f"`/{word}` goes on: {', '.join(parts)}."
     close = difflib.get_close_matches(word, [command.path[0] for command in commands], n=1)
     hint = f" Did you mean `/{close[0]}`?" if close else ""
     return f"There is no command `/{word}`.{hint} `/help` lists all of them."

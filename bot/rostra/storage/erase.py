@@ -5,7 +5,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from .people import Scope
-from .schema import content, keyring, person, person_key, platform_account, trace
+from .schema import (
+    content,
+    keyring,
+    person,
+    person_key,
+    platform_account,
+    review_item,
+    sanction,
+    trace,
+)
 
 
 def shred(scope: Scope, adapter: str, name: str) -> bool:
@@ -28,6 +37,12 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
         sa.update(content).where(content.c.person_id.in_(found)).values(body=None, erased_at=scope.now)
     )
     connection.execute(sa.delete(trace).where(trace.c.person_id.in_(found)))
+    connection.execute(
+        sa.update(review_item)
+        .where(review_item.c.person_id.in_(found))
+        .values(person_id=None, conversation_id=None)
+    )
+    connection.execute(sa.delete(sanction).where(sanction.c.person_id.in_(found)))
     connection.execute(sa.update(person).where(person.c.id.in_(found)).values(erased_at=scope.now))
     scope.memo.clear()
     return True

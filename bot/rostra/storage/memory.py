@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from uuid_utils import uuid7
 
@@ -23,7 +23,7 @@ from ..errors import StoreError
 from ..events import Event
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
-from ..stores import Entry, Explanation
+from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Sanction
 from ..turns import Step
 from ..verdicts import Judged
 
@@ -33,12 +33,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How much is kept: replies that are done, places, and utterances and explanations in each place."""
+    """How much is kept: replies that are done, places, utterances and explanations in each place, cases and sanctions."""
 
     done: int = 100_000
     places: int = 10_000
     utterances: int = 200
     explanations: int = 50
+    cases: int = 2_000
+    sanctions: int = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,9 @@ class MemoryStore:
         self._done: OrderedDict[str, _Row] = OrderedDict()
         self._places: OrderedDict[Place, _PlaceRecord] = OrderedDict()
         self._choices: OrderedDict[Place, dict[str, str]] = OrderedDict()
+        self._versions: dict[str, list[PolicyChange]] = {}
+        self._cases: OrderedDict[str, Review] = OrderedDict()
+        self._sanctions: deque[tuple[tuple[str, str], Sanction]] = deque(maxlen=self._bounds.sanctions)
         self.changes: deque[Change] = deque(maxlen=self._bounds.done)
         """The log of changes, oldest first."""
 
@@ -163,6 +168,25 @@ class MemoryStore:
             return next(reversed(record.explained.values()))
         return record.explained.get(reply)
 
+    async def judgements(self, since: datetime, limit: int = 20_000) -> Sequence[Judgement]:
+        found: list[Judgement] = []
+        for place, record in self._places.items():
+            for one in record.explained.values():
+                row = self._row(one.reply)
+                if one.at >= since and one.verdicts:
+                    found.append(
+                        Judgement(
+                            reply=one.reply,
+                            at=one.at,
+                            place=place,
+                            author=None if row is None else row.event.author,
+                            steps=one.steps,
+                            verdicts=one.verdicts,
+                        )
+                    )
+        found.sort(key=lambda one: one.reply)
+        return found[max(len(found) - limit, 0) :]
+
     async def audit(
         self,
         actor: Person | None,
@@ -191,6 +215,82 @@ class MemoryStore:
         if len(self._choices) > self._bounds.places:
             self._choices.popitem(last=False)
 
+    async def policies(self) -> Mapping[str, PolicyChange]:
+        return {policy: versions[-1] for policy, versions in self._versions.items()}
+
+    async def policy_changes(self, policy: str, limit: int = 20) -> Sequence[PolicyChange]:
+        versions = self._versions.get(policy, [])
+        return versions[::-1][: max(limit, 0)]
+
+    async def change_policy(
+        self, policy: str, table: Mapping[str, Any], *, what: str, actor: Person | None, adapter: str = ""
+    ) -> PolicyChange:
+        versions = self._versions.setdefault(policy, [])
+        change = PolicyChange(
+            policy=policy,
+            number=len(versions) + 1,
+            at=self._clock.now(),
+            what=what,
+            table=dict(table),
+            by="" if actor is None else actor.id,
+        )
+        versions.append(change)
+        await self.audit(
+            actor, "change policy", f"policy {policy}", {"version": str(change.number)}, adapter=adapter
+        )
+        return change
+
+    async def queue(self, event: Event, reply: str, case: Case) -> str:
+        for one in self._cases.values():
+            if (one.reply, one.case.direction) == (reply, case.direction):
+                return one.id
+        id_ = uuid7().hex
+        author = "" if event.author is None else event.author.id
+        at = self._clock.now()
+        self._cases[id_] = Review(id=id_, reply=reply, at=at, case=case, place=event.place, author=author)
+        if len(self._cases) > self._bounds.cases:
+            self._cases.popitem(last=False)
+        return id_
+
+    async def reviews(
+        self, place: Place | None, limit: int = 20, *, decided: bool = False
+    ) -> Sequence[Review]:
+        found = (
+            one
+            for one in reversed(self._cases.values())
+            if (one.label is not None if decided else one.label is None and one.retained)
+            and (place is None or (one.place is not None and _workspace(one.place) == _workspace(place)))
+        )
+        return list(islice(found, max(limit, 0)))
+
+    async def review(self, id_: str) -> Review | None:
+        return self._cases.get(id_)
+
+    async def decide(self, id_: str, label: Label, *, actor: Person | None, adapter: str = "") -> None:
+        found = self._cases.get(id_)
+        if found is None:
+            raise StoreError(f"there is no case {id_!r} in the queue")
+        by = "" if actor is None else actor.id
+        self._cases[id_] = replace(found, label=label, decided_at=self._clock.now(), by=by)
+        await self.audit(actor, f"review {label}", found.reply, {"case": id_}, adapter=adapter)
+
+    async def sanction(
+        self, person: Person, place: Place, sanction: Sanction, *, actor: Person | None = None
+    ) -> None:
+        by = "" if actor is None else actor.id
+        self._sanctions.append((_workspace(place), replace(sanction, person=person.id, by=by)))
+        detail = {"reason": sanction.reason, "until": sanction.until.isoformat(timespec="seconds")}
+        await self.audit(actor, sanction.kind, "person", detail, adapter=place.adapter)
+
+    async def sanctions(self, person: Person, place: Place) -> Sequence[Sanction]:
+        here = _workspace(place)
+        return [one for where, one in self._sanctions if where == here and one.person == person.id]
+
+    async def sanctioned(self, place: Place, since: datetime, limit: int = 50) -> Sequence[Sanction]:
+        here = _workspace(place)
+        found = (one for where, one in reversed(self._sanctions) if where == here and one.at >= since)
+        return list(islice(found, max(limit, 0)))
+
     async def purge(self, before: datetime) -> int:
         old = [reply for reply, row in self._done.items() if row.done_at is not None and row.done_at < before]
         contents = sum(self._remove(reply) for reply in old)
@@ -204,6 +304,13 @@ class MemoryStore:
             for reply, explanation in list(record.explained.items()):
                 if explanation.at < before and reply not in self._open:
                     del record.explained[reply]
+        for id_, case in list(self._cases.items()):
+            if case.retained and case.at < before and case.reply not in self._open:
+                self._cases[id_] = _expired(case)
+                contents += 1
+        self._sanctions = deque(
+            (one for one in self._sanctions if one[1].until >= before), maxlen=self._bounds.sanctions
+        )
         return contents
 
     def _row(self, reply: str) -> _Row | None:
@@ -231,3 +338,14 @@ def _entry(row: _Row) -> Entry:
 
 def _age(row: _Row) -> tuple[datetime, str]:
     return row.received_at, row.reply.id
+
+
+def _workspace(place: Place) -> tuple[str, str]:
+    return place.adapter, place.workspace
+
+
+def _expired(case: Review) -> Review:
+    """Return what is left of a case when its text has gone: figures."""
+    verdict = replace(case.case.verdict, spans=())
+    figures = replace(case.case, text="", question="", verdict=verdict)
+    return replace(case, case=figures, retained=False, place=None, author="")

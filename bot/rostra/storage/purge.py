@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .people import Scope
-from .schema import content, inbox, message, outbox, trace
+from .schema import content, inbox, message, outbox, review_item, sanction, trace
 
 PORTION = 500
 """Replies in one transaction."""
@@ -19,16 +19,24 @@ PORTION = 500
 def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
     """Remove the oldest replies done before ``before``. Return how many contents went, and whether to go on.
 
-    Verdicts stay: they are names and figures, and statistics need them.
+    Verdicts stay, and so does what is left of the cases that operators looked at: they are names and figures, and
+    statistics need them. Strikes and time-outs go when they have been over for as long.
     """
     connection = scope.connection
+    connection.execute(sa.delete(sanction).where(sanction.c.until < before))
     old = connection.execute(_OLD, {"before": before, "portion": PORTION}).all()
     if not old:
         return 0, False
     replies = [row.reply_id for row in old]
     said = connection.scalars(_SAID, {"replies": replies}).all()
-    contents = [*replies, *said, *(row.content_id for row in old if row.content_id is not None)]
+    cases = connection.scalars(_CASES, {"replies": replies}).all()
+    contents = [*replies, *said, *cases, *(row.content_id for row in old if row.content_id is not None)]
     connection.execute(sa.delete(message).where(message.c.reply_id.in_(replies)))
+    connection.execute(
+        sa.update(review_item)
+        .where(review_item.c.reply_id.in_(replies))
+        .values(person_id=None, conversation_id=None)
+    )
     connection.execute(sa.delete(trace).where(trace.c.reply_id.in_(replies)))
     connection.execute(sa.delete(outbox).where(outbox.c.reply_id.in_(replies)))
     connection.execute(sa.delete(inbox).where(inbox.c.reply_id.in_(replies)))
@@ -49,3 +57,6 @@ _OLD = (
     .limit(sa.bindparam("portion"))
 )
 _SAID = sa.select(message.c.id).where(message.c.reply_id.in_(sa.bindparam("replies", expanding=True)))
+_CASES = sa.select(review_item.c.id).where(
+    review_item.c.reply_id.in_(sa.bindparam("replies", expanding=True))
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -13,11 +14,11 @@ from sqlalchemy.engine import Connection
 
 from ..actions import Address
 from ..chat import Utterance
-from ..codec import from_plain, load_event, load_reply, parse
+from ..codec import from_plain, load, load_event, load_reply, parse
 from ..delivery.reply import Reply, State
 from ..errors import StoreError
-from ..places import Place
-from ..stores import Entry, Explanation
+from ..places import Person, Place
+from ..stores import Entry, Explanation, Judgement
 from ..turns import Step
 from ..verdicts import Judged
 from .keys import Keyring
@@ -77,6 +78,29 @@ def explanation(
     return Explanation(
         reply=found.reply_id.hex,
         at=found.at,
+        steps=from_plain(tuple[Step, ...], plain["steps"]),
+        verdicts=from_plain(tuple[Judged, ...], plain["verdicts"]),
+    )
+
+
+def judgements(connection: Connection, keyring: Keyring, since: datetime, limit: int) -> Sequence[Judgement]:
+    """Return the last ``limit`` explanations with verdicts since then, oldest first, as far as their keys are there."""
+    # The index of traces is that of their ids, which begin with the time.
+    found = connection.execute(_JUDGEMENTS, {"since": since, "limit": limit}).all()
+    read = (_judgement(keyring, row) for row in reversed(found) if _can_open(row))
+    return [one for one in read if one.verdicts]
+
+
+def _judgement(keyring: Keyring, row: Row) -> Judgement:
+    plain = parse(keyring.open(row.wrapped, row.reply_id.bytes, row.body))
+    author: Person | None = None
+    if row.event is not None:
+        author = load_event(keyring.open(row.wrapped, row.reply_id.bytes, row.event)).author
+    return Judgement(
+        reply=row.reply_id.hex,
+        at=row.at,
+        place=load(Place, keyring.open(None, row.conversation_id.bytes, row.place_sealed)),
+        author=author,
         steps=from_plain(tuple[Step, ...], plain["steps"]),
         verdicts=from_plain(tuple[Judged, ...], plain["verdicts"]),
     )
@@ -173,4 +197,22 @@ _CHOICES = (
     sa.select(place_setting.c.name, place_setting.c.value)
     .join(conversation, conversation.c.id == place_setting.c.conversation_id)
     .where(conversation.c.lookup == sa.bindparam("lookup"))
+)
+_JUDGEMENTS = (
+    sa.select(
+        trace.c.reply_id,
+        trace.c.conversation_id,
+        trace.c.person_id,
+        trace.c.body,
+        trace.c.at,
+        person_key.c.wrapped,
+        conversation.c.place_sealed,
+        _event.c.body.label("event"),
+    )
+    .join(conversation, conversation.c.id == trace.c.conversation_id)
+    .outerjoin(_event, _event.c.id == trace.c.reply_id)
+    .outerjoin(person_key, person_key.c.person_id == trace.c.person_id)
+    .where(trace.c.at >= sa.bindparam("since"))
+    .order_by(trace.c.reply_id.desc())
+    .limit(sa.bindparam("limit"))
 )

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
 NAMING = {
@@ -28,7 +28,7 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-APPEND_ONLY = ("verdict", "audit_log")
+APPEND_ONLY = ("verdict", "audit_log", "policy_version", "review_decision")
 """Tables whose rows the database itself refuses to change or remove."""
 
 
@@ -249,4 +249,57 @@ audit_log = sa.Table(
     sa.Column("detail", sa.JSON, nullable=False),
     sa.Column("prev_hash", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+)
+policy_version = sa.Table(
+    "policy_version",
+    metadata,
+    _key(),
+    sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("actor_id", Key, sa.ForeignKey("person.id")),
+    # Sealed with the store's own key: the pattern of a place may hold somebody's id.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _at("at"),
+    sa.UniqueConstraint("policy", "number"),
+)
+review_item = sa.Table(
+    "review_item",
+    metadata,
+    # Also the id of the content that holds the text, as long as it is kept. No foreign key: figures stay.
+    _key(),
+    sa.Column("reply_id", Key, nullable=False, index=True),
+    # Both go with the text.
+    sa.Column("conversation_id", Key, sa.ForeignKey("conversation.id"), index=True),
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), index=True),
+    sa.Column("direction", _one_of("direction", "question", "answer"), nullable=False),
+    sa.Column("decision", _one_of("decision", "allow", "flag", "block"), nullable=False),
+    sa.Column("action", sa.String(120), nullable=False),
+    sa.Column("source", sa.String(120), nullable=False),
+    sa.Column("categories", sa.JSON, nullable=False),
+    sa.Column("rule", sa.String(120), nullable=False),
+    sa.Column("policy", sa.String(120), nullable=False),
+    _at("at"),
+)
+review_decision = sa.Table(
+    "review_decision",
+    metadata,
+    _key(),
+    sa.Column("item_id", Key, sa.ForeignKey("review_item.id"), nullable=False, index=True),
+    sa.Column("actor_id", Key, sa.ForeignKey("person.id")),
+    sa.Column("label", _one_of("label", "approve", "block", "wrong"), nullable=False),
+    _at("at"),
+)
+sanction = sa.Table(
+    "sanction",
+    metadata,
+    _key(),
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("workspace_id", Key, sa.ForeignKey("workspace.id"), nullable=False, index=True),
+    sa.Column("kind", _one_of("kind", "strike", "timeout", "pardon"), nullable=False),
+    sa.Column("reply_id", Key),
+    sa.Column("reason", sa.String(120), nullable=False),
+    sa.Column("actor_id", Key, sa.ForeignKey("person.id")),
+    _at("at"),
+    _at("until", index=True),
+    sa.Index(None, "person_id", "workspace_id"),
 )

@@ -19,10 +19,10 @@ from ..errors import StoreError
 from ..events import Event
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
-from ..stores import Entry, Explanation
+from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Sanction
 from ..turns import Step
 from ..verdicts import Judged
-from . import erase, reads
+from . import erase, policies, reads, reviews, sanctions
 from .audit import Verified, append, verify
 from .database import Database
 from .history import History
@@ -135,6 +135,10 @@ class SqlStore:
         await self._written(place)
         return await self.read(lambda connection: reads.explanation(connection, self._keyring, place, id_))
 
+    async def judgements(self, since: datetime, limit: int = 20_000) -> Sequence[Judgement]:
+        await self._all_written()
+        return await self.read(lambda connection: reads.judgements(connection, self._keyring, since, limit))
+
     async def audit(
         self,
         actor: Person | None,
@@ -146,7 +150,7 @@ class SqlStore:
     ) -> None:
         """Add an entry to the log of changes. ``adapter``: whose platform knows ``actor``."""
         id_ = uuid7()
-        who = None if actor is None else (adapter, actor)
+        who = _account(actor, adapter)
         await self.write(lambda scope: append(scope, id_, who, action, subject, detail))
 
     async def verify_audit(self) -> Verified:
@@ -169,6 +173,63 @@ class SqlStore:
                 scope.run(sa.insert(place_setting), [row])
 
         await self.write(choose)
+
+    async def policies(self) -> Mapping[str, PolicyChange]:
+        return await self.read(lambda connection: policies.newest(connection, self._keyring))
+
+    async def policy_changes(self, policy: str, limit: int = 20) -> Sequence[PolicyChange]:
+        return await self.read(
+            lambda connection: policies.changes(connection, self._keyring, policy, max(limit, 0))
+        )
+
+    async def change_policy(
+        self, policy: str, table: Mapping[str, Any], *, what: str, actor: Person | None, adapter: str = ""
+    ) -> PolicyChange:
+        ids, who = (uuid7(), uuid7()), _account(actor, adapter)
+        return await self.write(lambda scope: policies.change(scope, ids, policy, table, what, who))
+
+    async def queue(self, event: Event, reply: str, case: Case) -> str:
+        id_, about = uuid7(), _id(reply)
+        return (await self.write(lambda scope: reviews.queue(scope, id_, event, about, case))).hex
+
+    async def reviews(
+        self, place: Place | None, limit: int = 20, *, decided: bool = False
+    ) -> Sequence[Review]:
+        return await self.read(
+            lambda connection: reviews.reviews(
+                connection, self._keyring, place, max(limit, 0), decided=decided
+            )
+        )
+
+    async def review(self, id_: str) -> Review | None:
+        wanted = _id_or_none(id_)
+        if wanted is None:
+            return None
+        return await self.read(lambda connection: reviews.review(connection, self._keyring, wanted))
+
+    async def decide(self, id_: str, label: Label, *, actor: Person | None, adapter: str = "") -> None:
+        item = _id_or_none(id_)
+        if item is None:
+            raise StoreError(f"there is no case {id_!r} in the queue")
+        ids, who = (uuid7(), uuid7()), _account(actor, adapter)
+        await self.write(lambda scope: reviews.decide(scope, ids, item, label, who))
+
+    async def sanction(
+        self, person: Person, place: Place, sanction: Sanction, *, actor: Person | None = None
+    ) -> None:
+        ids, by = (uuid7(), uuid7()), _account(actor, place.adapter)
+        who = (place.adapter, person)
+        await self.write(lambda scope: sanctions.add(scope, ids, who, place, sanction, by))
+
+    async def sanctions(self, person: Person, place: Place) -> Sequence[Sanction]:
+        return await self.read(
+            lambda connection: sanctions.of_person(connection, self._keyring, person.id, place)
+        )
+
+    async def sanctioned(self, place: Place, since: datetime, limit: int = 50) -> Sequence[Sanction]:
+        return await self.read(
+            lambda connection: sanctions.in_workspace(connection, self._keyring, place, since, max(limit, 0))
+        )
 
     async def purge(self, before: datetime) -> int:
         total, more = 0, True
@@ -206,7 +267,14 @@ class SqlStore:
     async def _written(self, place: Place) -> None:
         """Return once what was put down about ``place`` can be read."""
         if place in self._unwritten:
-            await self._writer.write(Call(lambda _scope: None))
+            await self._all_written()
+
+    async def _all_written(self) -> None:
+        await self._writer.write(Call(lambda _scope: None))
+
+
+def _account(person: Person | None, adapter: str) -> tuple[str, Person] | None:
+    return None if person is None else (adapter, person)
 
 
 def _id(reply: str) -> UUID:

@@ -18,16 +18,17 @@ def figures(judged: Judged) -> dict[str, Any]:
         "direction": judged.direction,
         "decision": verdict.decision.name.lower(),
         "kind": verdict.kind,
-        "source": _name(verdict.source),
-        "category": _name(verdict.worst),
+        "source": name_of(verdict.source),
+        "category": name_of(verdict.worst),
         # A score that is no number cannot be trusted to be low.
         "score": float(score) if math.isfinite(score) else 1.0,
-        "rule": _name(verdict.rule),
-        "policy": _name(verdict.policy),
+        "rule": name_of(verdict.rule),
+        "policy": name_of(verdict.policy),
     }
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """Return ``text`` as every engine can hold it as a name."""
     if not text.isascii() or "\0" in text:
         text = text.encode("utf-8", "replace").decode().replace("\0", "?")
     return text[:LONGEST_NAME]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
@@ -15,6 +15,7 @@ from ..command import Command, Commands
 from ..components import Component, Services, find
 from ..config import Settings, moderation_settings
 from ..errors import ModelError
+from ..opening import open_commands
 from ..protocols import Adapter, Model, Moderation, Moderator
 from ..refusals import Refusals
 from ..routes import Routes
@@ -125,6 +126,7 @@ async def bot(
     named = {name: replace(one, model=model.name) for name, one in settings.answerers.items()}
     settings = settings.model_copy(update={"answerers": named})
     refusals = Refusals()
+    store = store or MemoryStore(clock=clock)
     services = Services(
         name="moderation",
         data=settings.data,
@@ -134,24 +136,23 @@ async def bot(
         moderators={one.name: one for one in moderators},
         routes=Routes(settings.routes),
         refusals=refusals,
+        store=store,
     )
-    async with _moderation(settings, services) as moderation:
+    async with _moderation(settings, services) as moderation, AsyncExitStack() as stack:
+        services = replace(services, moderation=moderation)
+        offered = await open_commands(BUILT_IN, settings, services, stack)
         yield App(
             Parts(
                 settings=settings,
-                store=store or MemoryStore(clock=clock),
+                store=store,
                 models={model.name: model},
                 moderation=moderation,
                 adapters={adapter.name: adapter},
-                commands=Commands([*_built_in(settings), *commands]),
+                commands=Commands([*offered, *commands]),
                 refusals=refusals,
                 clock=clock,
             )
         )
-
-
-def _built_in(settings: Settings) -> Sequence[Command]:
-    return [cast("Command", find("commands", name, settings.base)) for name in BUILT_IN]
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from ..places import Place
 from ..protocols import Accepted, Duplicate
 from ..stores import Store
 from ..views import Button, Buttons, File, Text, View
+from .dockets import DocketContract
 from .samples import ANN, AWKWARD, ROOM, STEPS, THREAD, VERDICTS, every_kind, question
 
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
@@ -53,7 +54,7 @@ async def given_up(store: Store, event: Event) -> Reply:
     return reply
 
 
-class StoreContract:
+class StoreContract(DocketContract):
     """Tests for one store, which is empty when each begins.
 
     ::
