@@ -35,12 +35,31 @@ class Quick(Moderator, Protocol):
         ...
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A moderator that sets its own limit of time: a service or a model that is configured with one."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it may take; after that it raises. None: it sets no limit after all."""
+        ...
+
+
+MARGIN = 1.0
+"""Seconds that a `Patient` moderator gets beyond its own limit, so that it is the one to say what went wrong."""
+
+
+def own_limit(moderator: Moderator) -> float | None:
+    """Return the seconds that ``moderator`` gives itself, or None."""
+    return moderator.seconds if isinstance(moderator, Patient) else None
+
+
 def ask_now(moderators: Sequence[Quick], passage: Passage, judge: Certainty) -> list[Verdict]:
     """Return the verdicts of quick moderators, in order, up to the first that is certain. Never raises."""
     verdicts: list[Verdict] = []
     for moderator in moderators:
         try:
-            verdict = _sound(moderator.judge_now(passage), moderator)
+            verdict = sound(moderator.judge_now(passage), moderator)
         except Exception as error:  # noqa: BLE001  a moderator may be anybody's: its failure is a verdict
             verdict = _failed(moderator, error)
         verdicts.append(verdict)
@@ -54,7 +73,7 @@ async def ask(
 ) -> list[Verdict]:
     """Return the verdicts of ``moderators``, asked at the same time, in their order. Never raises.
 
-    Each has ``seconds``. Once one is certain, those still thinking are left out.
+    Each has ``seconds``, or what it sets itself (`Patient`). Once one is certain, those still thinking are left out.
     """
     if len(moderators) == 1:
         return [await _one(moderators[0], passage, clock, seconds)]
@@ -71,9 +90,11 @@ async def ask(
 
 
 async def _one(moderator: Moderator, passage: Passage, clock: Clock, seconds: float) -> Verdict:
+    own = own_limit(moderator)
+    limit = seconds if own is None else own + MARGIN
     try:
-        async with clock.timeout(seconds):
-            return _sound(await moderator.judge(passage), moderator)
+        async with clock.timeout(limit):
+            return sound(await moderator.judge(passage), moderator)
     except TimeoutError as error:
         return _failed(moderator, error, "timeout")
     except asyncio.CancelledError as error:
@@ -85,7 +106,7 @@ async def _one(moderator: Moderator, passage: Passage, clock: Clock, seconds: fl
         return _failed(moderator, error)
 
 
-def _sound(verdict: Verdict, moderator: Moderator) -> Verdict:
+def sound(verdict: Verdict, moderator: Moderator) -> Verdict:
     """Return ``verdict`` if its scores can be compared: one that is not a number would pass every threshold."""
     if not isinstance(verdict, Verdict):  # pyright: ignore[reportUnnecessaryIsInstance]  plugins are not all typed
         raise TypeError(f"moderator {moderator.name!r} returned {type(verdict).__name__}, not Verdict")

@@ -23,6 +23,8 @@ from typing import Literal, TypeAlias
 
 Hold: TypeAlias = Literal["none", "sentence", "paragraph", "full"]
 
+STRICTNESS: tuple[Hold, ...] = ("none", "sentence", "paragraph", "full")
+
 MOST: dict[Hold, int] = {"none": 400, "sentence": 400, "paragraph": 2000}
 """Characters held back at most, by hold."""
 
@@ -83,6 +85,12 @@ class Guard:
     @property
     def blocked(self) -> bool:
         return self._blocked
+
+    def tighten(self, hold: Hold) -> None:
+        """Hold back by ``hold`` from here on, if that is stricter. What was complete by then stays complete."""
+        if STRICTNESS.index(hold) > STRICTNESS.index(self.hold):
+            self.hold = hold
+            self._most = None if hold == "full" else max(self._most or 0, MOST[hold])
 
     def feed(self, text: str) -> None:
         """Take more of the text."""

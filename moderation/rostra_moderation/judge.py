@@ -111,6 +111,7 @@ class Judge:
     ) -> None:
         """``form`` goes before the format that the settings name."""
         self.name = name
+        self.seconds = settings.timeout
         self._model = model
         self._settings = settings
         self._clock = clock
@@ -131,7 +132,7 @@ class Judge:
         asks = [ask for case in self._cases(passage) for ask in self._form.asks(case, written=self._written)]
         if not asks:
             return Verdict(decision=Decision.ALLOW, source=self.name)
-        async with self._clock.timeout(self._settings.timeout):
+        async with self._clock.timeout(self.seconds):
             if passage.direction in self._unproved:
                 await self._prove(passage.direction)
             return self._verdict(await self._all(asks))

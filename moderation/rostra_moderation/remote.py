@@ -28,6 +28,7 @@ class Remote:
 
     def __init__(self, name: str, service: Service, settings: RemoteSettings, clock: Clock) -> None:
         self.name = name
+        self.seconds = settings.timeout
         self.breaker = Breaker(failures=settings.breaker_failures, seconds=settings.breaker_seconds)
         self._service = service
         self._settings = settings
@@ -48,7 +49,7 @@ class Remote:
         pieces = [piece for piece in self._excerpts(clean(passage.text)) if piece.strip()]
         if not pieces:
             return Verdict(decision=Decision.ALLOW, source=self.name)
-        async with self._clock.timeout(self._settings.timeout):
+        async with self._clock.timeout(self.seconds):
             answers = await self._all(pieces)
         scores: dict[str, float] = {}
         for answer in answers:
@@ -58,7 +59,7 @@ class Remote:
 
     async def probe(self) -> None:
         """Ask about one harmless word. Raises as `judge` does."""
-        async with self._clock.timeout(self._settings.timeout):
+        async with self._clock.timeout(self.seconds):
             await self._call(["hello"])
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from rostra.testing.clock import ManualClock, settle
 from rostra.testing.moderators import passage
 from rostra.verdicts import Decision, Passage, Verdict
+from rostra_moderation.cache import Cache, Cached
 from rostra_moderation.combine import ask, ask_now
 from rostra_moderation.policy import Policy
 
@@ -140,3 +141,27 @@ def test_quick_moderators_are_asked_in_order_up_to_the_first_that_is_certain() -
     verdicts = ask_now(judges, passage("x"), POLICY)
     assert [verdict.source for verdict in verdicts] == ["first", "sure"]
     assert judges[2].asked == []
+
+
+@dataclass
+class Slow:
+    """Takes its time, and knows how much it may take."""
+
+    clock: ManualClock
+    name: str = "slow"
+    seconds: float | None = 30.0
+
+    async def judge(self, passage: Passage) -> Verdict:
+        del passage
+        await self.clock.sleep(25)
+        return Verdict(decision=Decision.ALLOW, source=self.name)
+
+
+@pytest.mark.parametrize(("limit", "kind"), [(30.0, "judged"), (20.0, "timeout"), (None, "timeout")])
+async def test_a_moderator_that_sets_itself_a_limit_has_that_long(limit: float | None, kind: str) -> None:
+    clock = ManualClock()
+    slow = Cached(Slow(clock, seconds=limit), Cache())
+    answered = asyncio.ensure_future(ask([slow], passage("x"), POLICY, clock=clock, seconds=2))
+    await settle()
+    await clock.advance(26)
+    assert [verdict.kind for verdict in await answered] == [kind]

@@ -141,3 +141,35 @@ def test_marks_without_end_cost_no_more_than_other_text(text: str) -> None:
     guard.feed(text)
     guard.close()
     assert guard.allow(len(text)) == text
+
+
+def test_a_hold_can_be_made_stricter_on_the_way() -> None:
+    guard = Guard("sentence")
+    guard.feed("One. Two. T")
+    guard.tighten("paragraph")
+    assert guard.allow(9) == "One. Two."
+    guard.feed("hree. Four.\n\nFive. S")
+    assert guard.due() == 24
+    assert guard.allow(24) == " Three. Four.\n\n"
+    guard.tighten("full")
+    guard.feed("ix.\n\nSeven. ")
+    assert guard.due() is None
+    guard.close()
+    assert guard.allow(guard.due() or 0) == "Five. Six.\n\nSeven. "
+
+
+def test_a_hold_is_never_made_looser() -> None:
+    guard = Guard("full")
+    guard.tighten("none")
+    guard.feed("One. Two. Three. ")
+    assert guard.due() is None
+    assert guard.hold == "full"
+
+
+def test_words_become_paragraphs_where_only_paragraphs_may_pass() -> None:
+    guard = Guard("none")
+    guard.feed("one two three")
+    assert guard.allow(guard.due() or 0) == "one two "
+    guard.tighten("paragraph")
+    guard.feed(" four. Five.\n\nSix")
+    assert guard.allow(len(guard.text)) == "three four. Five.\n\n"
