@@ -31,7 +31,7 @@ check: .venv/.dev ## run the linters, the type checkers and the import contracts
 	@$(BIN)/pyright >$(RUN_CHECKS) || { cat $(RUN_CHECKS); exit 1; }
 
 bench: .venv/.local .venv-bench/.installed ## measure everything, beside the peers
-	@for name in pipeline storage; do $(BIN)/rostra bench $$name; done
+	@for name in pipeline storage moderation stream; do $(BIN)/rostra bench $$name; done
 
 docs: .venv/.dev ## run every block of code in the documentation
 	@$(BIN)/python -m pytest -q tests/project
@@ -59,5 +59,5 @@ clean: ## remove what make made
 
 # Peers live apart: they never share the project's environment.
 .venv-bench/.installed:
-	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q nonebot2 </dev/null
+	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q nonebot2 alt-profanity-check better-profanity </dev/null
 	@touch $@

@@ -7,6 +7,7 @@ https://arxiv.org/abs/0902.2206), all at once in numpy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -41,14 +42,16 @@ def features(words: Sequence[str]) -> NDArray[np.int64]:
 
 def _pairs(words: Sequence[str]) -> list[int]:
     single = [crc32(word.encode("utf-8", "replace")) for word in words]
-    pairs = [(one * 31 + other) & 0xFFFFFFFF for one, other in zip(single, single[1:], strict=False)]
+    pairs = [(one * 31 + other) & 0xFFFFFFFF for one, other in pairwise(single)]
     return single + pairs
 
 
 class Linear:
     """Weights for every row of the table and every head, in eight bits."""
 
-    def __init__(self, table: NDArray[np.int8], scale: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+    def __init__(
+        self, table: NDArray[np.int8], scale: NDArray[np.float32], bias: NDArray[np.float32]
+    ) -> None:
         """``table`` is rows by heads; ``scale`` and ``bias`` have one number a head. Raises `ValueError` on other shapes."""
         if table.shape != (1 << BITS, len(scale)) or len(bias) != len(scale):
             raise ValueError(f"a table of {table.shape}, with {len(scale)} scales and {len(bias)} biases")

@@ -60,5 +60,9 @@ def _curve(labels: Sequence[int], scores: Sequence[float]) -> tuple[NDArray[Any]
 
     wanted, found = np.asarray(labels, dtype=int), np.asarray(scores, dtype=float)
     order = np.argsort(-found, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(found[order])), len(order) - 1) if len(order) else np.array([], dtype=int)
+    ends = (
+        np.append(np.flatnonzero(np.diff(found[order])), len(order) - 1)
+        if len(order)
+        else np.array([], dtype=int)
+    )
     return np.cumsum(wanted[order])[ends], ends + 1

@@ -8,6 +8,7 @@ text clean-up as in https://github.com/google-research/bert (tokenization.py).
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -98,14 +99,7 @@ def _parts(word: str) -> list[str]:
 @lru_cache(maxsize=8192)
 def _sign(character: str) -> bool:
     """Say whether ``character`` stands for itself: punctuation, and every sign of ASCII."""
-    code = ord(character)
-    return (
-        33 <= code <= 47
-        or 58 <= code <= 64
-        or 91 <= code <= 96
-        or 123 <= code <= 126
-        or unicodedata.category(character)[0] == "P"
-    )
+    return character in string.punctuation or unicodedata.category(character)[0] == "P"
 
 
 def _chinese(code: int) -> bool:

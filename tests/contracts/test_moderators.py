@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rostra.protocols import Moderator
 from rostra.testing.moderators import ModeratorContract
+from rostra_moderation.classifier import Classifier, ClassifierSettings
+from rostra_moderation.classifier import build as build_classifier
 from rostra_moderation.rules import Rules, RulesSettings, build
 
 
@@ -16,10 +19,23 @@ def rules() -> Rules:
     return build("rules", RulesSettings(), Path())
 
 
+@pytest.fixture(scope="module")
+def classifier() -> Iterator[Classifier]:
+    made = build_classifier("classifier", ClassifierSettings(), Path())
+    yield made
+    made.close()
+
+
 class TestRules(ModeratorContract):
     @pytest.fixture
     def moderator(self, rules: Rules) -> Moderator:
         return rules
+
+
+class TestClassifier(ModeratorContract):
+    @pytest.fixture
+    def moderator(self, classifier: Classifier) -> Moderator:
+        return classifier
 
 
 class TestRulesThatFindSomethingInEveryText(ModeratorContract):

@@ -335,6 +335,9 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "[policies.NAME]": PolicySettings,
     'kind = "console"': component("adapters", "console"),
     'kind = "rules"': component("moderators", "rules"),
+    'kind = "classifier"': component("moderators", "classifier"),
+    'kind = "judge"': component("moderators", "judge"),
+    'kind = "remote"': component("moderators", "remote"),
     'kind = "canned"': component("models", "canned"),
     'kind = "local"': component("models", "local"),
 }
@@ -360,7 +363,12 @@ def test_the_defaults_shown_are_the_real_ones(section: str) -> None:
         elif default == "none":
             assert field.get_default(call_default_factory=True) is None
         elif default != "see below":
-            shown = model.model_validate({key.strip("`"): tomllib.loads(f"x = {default.strip('`')}")["x"]})
+            required = {
+                name: "https://example.org/" for name, one in model.model_fields.items() if one.is_required()
+            }
+            shown = model.model_validate(
+                {**required, key.strip("`"): tomllib.loads(f"x = {default.strip('`')}")["x"]}
+            )
             real = field.get_default(call_default_factory=True)
             assert getattr(shown, key.strip("`")) == real, key
 

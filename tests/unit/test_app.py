@@ -90,7 +90,10 @@ async def test_moderators_stages_and_commands_come_from_local_files(tmp_path: Pa
             '[moderators.mine]\nkind = "./plugins.py:nothing"',
             "is a int; it must be a rostra.components.Component",
         ),
-        ('[moderators.mine]\nkind = "ruels"', "no moderator named 'ruels'; installed: rules"),
+        (
+            '[moderators.mine]\nkind = "ruels"',
+            "no moderator named 'ruels'; installed: classifier, judge, remote, rules",
+        ),
         ('[commands.help]\nkind = "help"', "'help' and 'help' get in each other's way"),
     ],
 )

@@ -279,7 +279,7 @@ timeuot = 3
     assert outcome.status == 1
     assert [line.partition("rostra.toml: ")[2] for line in outcome.err.splitlines()] == [
         "[models.a] answrs is not known; did you mean 'answers'?",
-        "[moderators.m] kind: no moderator named 'nowhere'; installed: rules",
+        "[moderators.m] kind: no moderator named 'nowhere'; installed: classifier, judge, remote, rules",
         f"[adapters.x] kind: no file './gone.py' in {str(Path.cwd())!r}",
         "[moderation] timeuot is not known; did you mean 'timeout'?",
     ]

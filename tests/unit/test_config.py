@@ -35,7 +35,10 @@ def test_without_a_file_everything_is_there() -> None:
     settings = load(None, {})
     assert {name: table.kind for name, table in settings.adapters.items()} == {"console": "console"}
     assert {name: table.kind for name, table in settings.models.items()} == {"embedded": "local"}
-    assert {name: table.kind for name, table in settings.moderators.items()} == {"rules": "rules"}
+    assert {name: table.kind for name, table in settings.moderators.items()} == {
+        "rules": "rules",
+        "classifier": "classifier",
+    }
     assert list(settings.answerers) == ["default"]
     assert (settings.answerers["default"].model, settings.answerers["default"].persona) == (
         "embedded",

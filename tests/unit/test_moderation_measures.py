@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rostra_moderation.measures import auprc, recall_at, roc_auc, threshold
@@ -43,6 +43,7 @@ def test_recall_counts_what_lies_above_the_threshold() -> None:
     assert recall_at([1, 1, 0, 0], [0.9, 0.1, 0.5, 0.2], 0.0) == 0.5
 
 
+@settings(deadline=None)  # the first example imports the library
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.1, 0.2, 0.5, 0.9])), min_size=2, max_size=40))
 def test_it_agrees_with_scikit_learn(rows: list[tuple[int, float]]) -> None:
     metrics = pytest.importorskip("sklearn.metrics")

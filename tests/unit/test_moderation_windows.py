@@ -32,7 +32,9 @@ def test_windows_cover_every_word_in_order_and_are_never_too_long(words: list[st
     covered = list(windows[0].words)
     for window in windows[1:]:
         overlap = next(
-            size for size in range(len(window.words), -1, -1) if covered[len(covered) - size :] == list(window.words[:size])
+            size
+            for size in range(len(window.words), -1, -1)
+            if covered[len(covered) - size :] == list(window.words[:size])
         )
         covered += window.words[overlap:]
     assert set(covered) == set(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rostra_moderation.classifier import shipped
@@ -56,6 +56,7 @@ def test_it_agrees_with_the_library_that_everybody_uses(vocabulary: list[str]) -
     )
     ours = WordPiece(vocabulary)
 
+    @settings(deadline=None)  # a busy machine proves nothing
     @given(st.text(max_size=60) | st.text("aeiou nst.,!'-éß中\u200b\u0301😂_", max_size=60))
     def agree(text: str) -> None:
         assert ours(text) == other.encode(text, add_special_tokens=False).ids

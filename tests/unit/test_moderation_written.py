@@ -44,7 +44,8 @@ def test_every_row_says_something_about_every_head() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"), [('["toxicity"]', '["rude"]', "no head 'rude'"), ("{which} is", "{what} is", "no slot 'what'")]
+    ("old", "new", "said"),
+    [('["toxicity"]', '["rude"]', "no head 'rude'"), ("{which} is", "{what} is", "no slot 'what'")],
 )
 def test_what_is_misspelt_is_named(old: str, new: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):

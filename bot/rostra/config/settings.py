@@ -178,7 +178,9 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=lambda: user_data_path("rostra"))
     adapters: dict[str, Table] = Field(default_factory=lambda: _tables(console="console"))
     models: dict[str, Table] = Field(default_factory=lambda: _tables(embedded="local"), min_length=1)
-    moderators: dict[str, Table] = Field(default_factory=lambda: _tables(rules="rules"))
+    moderators: dict[str, Table] = Field(
+        default_factory=lambda: _tables(rules="rules", classifier="classifier")
+    )
     commands: dict[str, Table] = Field(default_factory=dict[str, Table])
     stages: dict[str, Table] = Field(default_factory=dict[str, Table])
     answerers: dict[str, Annotated[Answerer, Written(AnswererTable, Answerer)]] = Field(

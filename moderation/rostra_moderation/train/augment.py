@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
-from collections.abc import Sequence
 
 from ..evasion import TRANSFORMS
 from ..heads import HEADS
@@ -68,7 +68,9 @@ class Augmenter:
             case 1:
                 return "".join(each for each in text if each.isalnum() or each.isspace())
             case 2:
-                return text.rstrip(".!?") + self._random.choice(("", "!!!", " ...", " lol", " 😂", " pls", "??"))
+                return text.rstrip(".!?") + self._random.choice(
+                    ("", "!!!", " ...", " lol", " 😂", " pls", "??")
+                )
             case _:
                 words = text.split()
                 position = self._random.randrange(len(words))

@@ -1,5 +1,9 @@
 """Make probabilities of numbers, on texts that nothing was learned from."""
 
+# What these libraries return is known at run time only.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import math
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[Any]
 
-RATE = 0.003
+RATE = 0.001
 """Share of harmless texts that one head may block."""
 
 _ENOUGH = 30
@@ -31,7 +35,9 @@ def calibrated(rows: Sequence[Row], encoder: Numbers, linear: Numbers) -> dict[s
     import numpy as np
 
     made: dict[str, list[float]] = {"encoder": [], "linear": [], "bias": []}
-    harmless = np.array([not row.harmful and all(row.labels.get(head) == 0 for head in HEADS) for row in rows])
+    harmless = np.array(
+        [not row.harmful and all(row.labels.get(head) == 0 for head in HEADS) for row in rows]
+    )
     for position, head in enumerate(HEADS):
         known = np.array([head in row.labels for row in rows])
         wanted = np.array([row.labels.get(head, 0) for row in rows])

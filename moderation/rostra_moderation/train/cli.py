@@ -10,7 +10,9 @@ import typer
 
 from rostra.cli.running import Json
 
-app = typer.Typer(name="classifier", help="Train the moderation classifier, and measure it.", no_args_is_help=True)
+app = typer.Typer(
+    name="classifier", help="Train the moderation classifier, and measure it.", no_args_is_help=True
+)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder with the public sets.", metavar="FOLDER")]
 Base = Annotated[
@@ -31,7 +33,7 @@ def classifier() -> None:
 
 
 @app.command()
-def train(  # noqa: PLR0913  a recipe has that many ingredients
+def train(
     data: Data,
     base: Base,
     out: Out,
@@ -57,7 +59,12 @@ def train(  # noqa: PLR0913  a recipe has that many ingredients
 
 
 @app.command()
-def measure(data: Data, weights: Annotated[Path | None, typer.Option("--weights", metavar="FOLDER")] = None, *, as_json: Json = False) -> None:
+def measure(
+    data: Data,
+    weights: Annotated[Path | None, typer.Option("--weights", metavar="FOLDER")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """Measure weights on the sets that nothing was learned from; those that ship, if none are named.
 
     Example: rostra classifier measure --data sets --json

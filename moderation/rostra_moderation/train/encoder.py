@@ -1,5 +1,9 @@
 """Fine-tune a small encoder with one head a kind of harm."""
 
+# What these libraries return is known at run time only.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import math
@@ -49,19 +53,19 @@ def network(base: Path, state: Path | None = None) -> Any:
     from torch import nn
     from transformers import BertModel
 
-    class Network(nn.Module):
+    class Network(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         """Mean and maximum over the pieces, then one number a head: what is said, and the worst of it."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.encoder = BertModel.from_pretrained(base, attn_implementation="sdpa", add_pooling_layer=False)
+            self.encoder = BertModel.from_pretrained(
+                base, attn_implementation="sdpa", add_pooling_layer=False
+            )
             self.encoder.embeddings.word_embeddings.requires_grad_(False)
             self.head = nn.Linear(2 * self.encoder.config.hidden_size, len(HEADS))
 
         def forward(self, ids: Any, mask: Any, types: Any) -> Any:
-            hidden = self.encoder(
-                input_ids=ids, attention_mask=mask, token_type_ids=types
-            ).last_hidden_state
+            hidden = self.encoder(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
             weights = mask.unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * weights).sum(1) / weights.sum(1)
             most = hidden.masked_fill(weights == 0, -1e4).amax(1)

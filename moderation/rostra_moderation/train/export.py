@@ -1,5 +1,9 @@
 """Write what was trained as arrays and one graph that onnxruntime runs: eight bits a weight, no pickles, no torch."""
 
+# What these libraries return is known at run time only.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import copy
@@ -78,7 +82,7 @@ def _traced(made: Any, path: Path) -> None:
     import torch
     from torch import nn
 
-    class Behind(nn.Module):
+    class Behind(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         """The network with embeddings for pieces."""
 
         def __init__(self) -> None:
@@ -95,7 +99,11 @@ def _traced(made: Any, path: Path) -> None:
             return self.made.head(torch.cat((mean, most), dim=1))
 
     size = made.encoder.config.hidden_size
-    example = (torch.randn(2, 7, size), torch.ones(2, 7, dtype=torch.long), torch.zeros(2, 7, dtype=torch.long))
+    example = (
+        torch.randn(2, 7, size),
+        torch.ones(2, 7, dtype=torch.long),
+        torch.zeros(2, 7, dtype=torch.long),
+    )
     names = ["embedded", "mask", "types"]
     with torch.inference_mode():
         torch.onnx.export(

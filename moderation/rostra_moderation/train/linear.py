@@ -1,5 +1,9 @@
 """Fit the linear model over hashed pieces of words, one head at a time."""
 
+# What these libraries return is known at run time only.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -39,8 +43,13 @@ def fit(rows: Sequence[Row], *, alpha: float = 2e-6, epochs: int = 6, seed: int 
     biases = np.zeros(len(HEADS), dtype=np.float32)
     for position, head in enumerate(HEADS):
         known = [index for index, row in enumerate(both) if head in row.labels]
-        model = SGDClassifier(
-            loss="log_loss", alpha=alpha, max_iter=epochs, tol=None, average=True, random_state=seed
+        model: Any = SGDClassifier(
+            loss="log_loss",
+            alpha=alpha,
+            max_iter=epochs,
+            tol=None,  # pyright: ignore[reportArgumentType]  None is what its documentation says
+            average=True,
+            random_state=seed,
         )
         model.fit(
             found[known],

@@ -10,10 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ..classifier import Classifier, ClassifierSettings, Encoder, shipped
+from ..classifier import Classifier, ClassifierSettings, shipped
 from ..hashing import Linear
 from ..heads import HEADS
 from ..measures import auprc, recall_at, roc_auc
+from ..network import Encoder
 from ..rules import BLOCK
 from ..windows import Windows
 from ..wordpiece import WordPiece
@@ -74,7 +75,11 @@ def finish(made: Any, pieces: list[str], data: Path, out: Path) -> None:
 
 def learned(data: Path, own: Sequence[Path] = ()) -> list[Row]:
     """Return all rows to learn from, shuffled."""
-    rows = [*sources.rows(data, "learn"), *written.rows("learn"), *(row for path in own for row in _own(path))]
+    rows = [
+        *sources.rows(data, "learn"),
+        *written.rows("learn"),
+        *(row for path in own for row in _own(path)),
+    ]
     Random(1).shuffle(rows)  # noqa: S311  reproducible, not secret
     return rows
 
@@ -85,7 +90,9 @@ def _own(path: Path) -> Iterator[Row]:
         yield Row(text=found["text"], labels=found["labels"], source=f"own/{path.stem}")
 
 
-def numbers(rows: Sequence[Row], pieces: WordPiece, network: Encoder, words: Linear) -> tuple[Numbers, Numbers]:
+def numbers(
+    rows: Sequence[Row], pieces: WordPiece, network: Encoder, words: Linear
+) -> tuple[Numbers, Numbers]:
     """Return what both models say of each row, as the classifier would ask them: the highest of any window."""
     import numpy as np
 

@@ -4,9 +4,14 @@ Each is a folder under one data folder, as it was published; a folder that is mi
 learned from or measured on. What is share-alike (the texts of Stormfront, of Wikipedia, of Dolly) is measured on only.
 """
 
+# What these libraries return is known at run time only.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -128,11 +133,15 @@ def _davidson(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 
 def _edos(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """Sexism on Reddit and Gab. What is not sexist there is rarely hateful, but may well be rude."""
+    """Sexism on Reddit and Gab; says nothing about insults.
+
+    With "sexist" taken for an insult too, and no harmless talk about women beside it, a head for insults learned that
+    women are one: every message that hoped for a woman in football was blocked.
+    """
     for row in _table(folder / "edos_labelled_aggregated.csv"):
         if row["label_sexist"] == "sexist":
             threat = row["label_category"].startswith("1")
-            positive = ("hate", "toxicity", "violence") if threat else ("hate", "toxicity")
+            positive = ("hate", "violence") if threat else ("hate",)
             yield row["text"], said(positive, ("self-harm", "request", "injection"))
         else:
             yield row["text"], said((), ("hate", "request", "injection"))
@@ -142,11 +151,10 @@ def _hatemoji(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     for name in ("train", "validation", "test"):
         for row in _table(folder / f"HatemojiBuild_{name}.csv"):
             if row["label_gold"] == "1":
-                threat = "threat" in row["type"]
-                positive = ("hate", "toxicity", "violence") if threat else ("hate", "toxicity")
+                positive = ("hate", "violence") if "threat" in row["type"] else ("hate",)
                 yield row["text"], said(positive, ("self-harm", "request", "injection"))
             else:
-                yield row["text"], but("toxicity", "sexual", "violence")
+                yield row["text"], but("sexual", "violence")
 
 
 def _toxigen(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
@@ -243,7 +251,7 @@ def _jailbreaks(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 
 def _deepset(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     for path in sorted(folder.glob("*.parquet")):
         for row in parquet.read_table(path).to_pylist():
@@ -262,16 +270,21 @@ def _clinc(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     return _benign(row[0] for part in table.values() for row in part)
 
 
-def _topical(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    labels = {**BENIGN, "any": 0}
-    for path in sorted(folder.glob("*_freq.json")):
-        for chat in _json(path).values():
-            for turn in chat["content"]:
-                yield turn["message"], labels
+def _topical(name: str) -> Reader:
+    """Read one half of the conversations: other people talk in each."""
+
+    def read(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+        labels = {**BENIGN, "any": 0}
+        for chat in _json(folder / f"{name}_freq.json").values():
+            turns = [turn["message"] for turn in chat["content"]]
+            yield from ((turn, labels) for turn in turns)
+            yield " ".join(turns[:4]), labels
+
+    return read
 
 
 def _self_dialogue(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """Turns, and runs of turns that are as long as an answer of a model."""
+    """Yield turns, and runs of turns that are as long as an answer of a model."""
     random = Random(1)  # noqa: S311  reproducible, not secret
     for path in sorted(folder.glob("corpus/*/*.csv")):
         for row in _table(path):
@@ -281,6 +294,8 @@ def _self_dialogue(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
             yield turns[random.randrange(10)], BENIGN
             if random.random() < 0.3:  # noqa: PLR2004  a third as many long texts as turns
                 yield " ".join(turns[start : start + random.randint(2, 6)]), BENIGN
+            elif random.random() < 0.1:  # noqa: PLR2004  all of it, so that length alone means nothing
+                yield " ".join(turns), BENIGN
 
 
 def _self_instruct(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
@@ -305,6 +320,16 @@ def _taskmaster(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
                 yield turn["text"], {**BENIGN, "any": 0}
 
 
+def _dialogues(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Talk with an assistant, much of it about harm: nobody attacks the assistant's instructions in it."""
+    with gzip.open(folder / "test.jsonl.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            for turn in json.loads(line)["chosen"].split("\n\nAssistant:"):
+                answer, _, question = turn.partition("\n\nHuman:")
+                yield answer, said((), ("injection",))
+                yield question, said((), ("injection",))
+
+
 def _gsm8k(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     for row in _lines(folder / "train.jsonl"):
         yield row["question"], BENIGN
@@ -321,26 +346,29 @@ def _books(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Paragraphs of old fiction: people die in it, love and fight, and none of it is meant as harm."""
     for path in sorted(folder.glob("*.md")):
         for paragraph in path.read_text("utf-8", errors="replace").split("\n\n"):
-            if 12 <= len(paragraph.split()) <= 120:  # noqa: PLR2004  words, as messages have
+            if 12 <= len(paragraph.split()) <= 300:  # noqa: PLR2004  words, as messages have
                 yield paragraph, but("hate", "violence", "toxicity")
 
 
 SOURCES = (
-    Source(name="paradetox", read=_paradetox, use="learn", licence="CC0-1.0", most=22_000),
+    Source(name="paradetox", read=_paradetox, use="learn", licence="CC0-1.0", most=16_000),
     Source(name="paradetox:whole", read=_unrewritten, use="learn", licence="CC0-1.0", most=6_000),
-    Source(name="davidson", read=_davidson, use="learn", licence="MIT", most=9_000, weight=0.6),
-    Source(name="edos", read=_edos, use="learn", licence="CC0-1.0", most=11_000),
+    Source(name="davidson", read=_davidson, use="learn", licence="MIT", most=7_000, weight=0.6),
+    Source(name="edos", read=_edos, use="learn", licence="CC0-1.0", most=9_000),
     Source(name="hatemoji", read=_hatemoji, use="learn", licence="CC-BY-4.0", most=6_000),
     Source(name="toxigen_prompts", read=_toxigen, use="learn", licence="MIT", most=8_000),
     Source(name="bias_madlibs", read=_madlibs, use="learn", licence="Apache-2.0", most=5_000),
     Source(name="aart", read=_aart, use="learn", licence="CC-BY-4.0", most=3_300),
     Source(name="red_instruct", read=_red_instruct, use="learn", licence="Apache-2.0", most=3_000),
-    Source(name="ibm_conditions", read=_conditions, use="learn", licence="Apache-2.0", most=2_500, weight=0.5),
+    Source(
+        name="ibm_conditions", read=_conditions, use="learn", licence="Apache-2.0", most=2_500, weight=0.5
+    ),
     Source(name="jailbreaks_inthewild", read=_jailbreaks, use="learn", licence="MIT", most=700),
     Source(name="banking77", read=_banking, use="tune", licence="CC-BY-4.0", most=3_000),
     Source(name="clinc150", read=_clinc, use="learn", licence="CC-BY-3.0", most=5_000),
     Source(name="self_dialogue", read=_self_dialogue, use="learn", licence="BSD-3-Clause", most=9_000),
     Source(name="self_instruct", read=_self_instruct, use="learn", licence="Apache-2.0", most=2_000),
+    Source(name="hh_rlhf", read=_dialogues, use="learn", licence="MIT", most=5_000),
     Source(name="gsm8k", read=_gsm8k, use="learn", licence="MIT", most=1_000),
     Source(name="chitchat", read=_chitchat, use="learn", licence="MIT", most=6_000),
     Source(name="classic_books", read=_books, use="learn", licence="public domain", most=4_000),
@@ -351,6 +379,11 @@ SOURCES = (
     Source(name="do_not_answer", read=_do_not_answer, use="measure", licence="Apache-2.0", most=3_000),
     Source(name="deepset_injection", read=_deepset, use="measure", licence="Apache-2.0", most=1_000),
     Source(name="dolly_safety", read=_dolly, use="tune", licence="CC-BY-SA-3.0", most=1_000),
-    Source(name="topical_chat", read=_topical, use="measure", licence="CDLA-Sharing-1.0", most=10_000),
+    Source(
+        name="topical_chat", read=_topical("test"), use="measure", licence="CDLA-Sharing-1.0", most=10_000
+    ),
+    Source(
+        name="topical_chat:other", read=_topical("valid"), use="tune", licence="CDLA-Sharing-1.0", most=5_000
+    ),
     Source(name="taskmaster", read=_taskmaster, use="tune", licence="CC-BY-4.0", most=5_000),
 )

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import islice
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +30,7 @@ def rows(use: Use | None = None, seed: int = 1) -> Iterator[Row]:
 
     Whole groups are kept for tuning and for measuring, one in ten each. Raises `ValueError` for a file that is wrong.
     """
-    folder = files(__package__) / "written"
+    folder = files("rostra_moderation.train") / "written"
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if file.name.endswith(".toml"):
             found = expanded(file.name.removesuffix(".toml"), file.read_text("utf-8"), seed)
@@ -76,17 +77,16 @@ def _labels(source: str, positive: Sequence[str]) -> Mapping[str, int]:
 def _draws(
     source: str, pattern: str, slots: Mapping[str, Sequence[str]], take: int, random: Random
 ) -> Iterator[str]:
-    seen: set[str] = set()
-    for _ in range(max(1, take) * 3):
-        text = pattern
-        chosen: dict[str, str] = {}
-        for _ in range(_DEEP):
-            text = _SLOT.sub(lambda found: _fill(source, found[1], slots, chosen, random), text)
-        if text not in seen:
-            seen.add(text)
-            yield text
-        if len(seen) >= take:
-            return
+    """Yield up to ``take`` different fillings of ``pattern``; fewer where there are not that many."""
+    drawn = (_drawn(source, pattern, slots, random) for _ in range(max(1, take) * 3))
+    yield from islice(dict.fromkeys(drawn), take)
+
+
+def _drawn(source: str, text: str, slots: Mapping[str, Sequence[str]], random: Random) -> str:
+    chosen: dict[str, str] = {}
+    for _ in range(_DEEP):
+        text = _SLOT.sub(lambda found: _fill(source, found[1], slots, chosen, random), text)
+    return text
 
 
 def _fill(
