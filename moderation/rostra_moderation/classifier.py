@@ -24,7 +24,8 @@ from rostra.verdicts import Decision, Passage, Verdict
 
 from .hashing import Linear
 from .heads import HEADS, categories
-from .network import BATCH, Encoder
+from .idioms import without
+from .network import Encoder
 from .normalise import clean, readable
 from .rules import BLOCK, FLAG
 from .windows import Window, Windows
@@ -44,6 +45,7 @@ MOST = 32
 """Windows of one text that the encoder reads. Of a longer text it reads those that the linear model finds worst."""
 
 _REMEMBERED = 4096
+_TOGETHER = 32
 
 
 class ClassifierSettings(ComponentSettings):
@@ -53,12 +55,12 @@ class ClassifierSettings(ComponentSettings):
 
         [moderators.classifier]
         profile = "full"      # "linear": a fraction of a millisecond, and less sense of meaning
-        threads = 1           # for one text
+        threads = 2           # texts that are read at the same time
         weights = "./ours"    # a folder that `rostra classifier train` wrote; what ships, if it is left out
     """
 
     profile: Profile = "full"
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
     weights: str = ""
 
 
@@ -126,7 +128,7 @@ class Classifier:
     def _serve(self) -> None:
         """Judge what waits, up to a batch. Somebody else's turn may have taken it already."""
         taken: list[tuple[Passage, asyncio.Future[Verdict]]] = []
-        while self._waiting and len(taken) < BATCH:
+        while self._waiting and len(taken) < _TOGETHER:
             waiting = self._waiting.popleft()
             if not waiting[1].done():
                 taken.append(waiting)
@@ -152,6 +154,8 @@ class Classifier:
 
     def close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)
+        if self._encoder is not None:
+            self._encoder.close()
 
     def score_rows(self, rows: Sequence[tuple[str, str]]) -> Numbers:
         """Return one probability a row and head; a row is a text and the question that it answers, or an empty one."""
@@ -179,7 +183,7 @@ class Classifier:
 
     def _windows_of(self, passage: Passage) -> list[Window]:
         """Return what to read: the text, and what it says without its disguise if it has one."""
-        text = clean(passage.text)
+        text = without(clean(passage.text))
         question = clean(passage.question) if passage.direction == "answer" else ""
         found = self._windows(text, question)
         undisguised = readable(text)

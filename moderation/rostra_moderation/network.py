@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,19 +19,17 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[Any]
 
-BATCH = 32
-"""Windows that are read together."""
-
 
 class Encoder:
     """The network: numbers of pieces in, one number a head out."""
 
     def __init__(self, folder: Path, threads: int) -> None:
+        """``threads`` windows are read at the same time, each by one."""
         import numpy as np
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
@@ -39,30 +38,33 @@ class Encoder:
         with np.load(folder / "embedding.npz", allow_pickle=False) as embedding:
             self._table = embedding["table"]
             self._scale = embedding["scale"].astype(np.float32)
+        self._readers = ThreadPoolExecutor(threads, thread_name_prefix="encoder") if threads > 1 else None
 
     def logits(self, windows: Sequence[Window]) -> Numbers:
-        """Return one number a window and head."""
+        """Return one number a window and head.
+
+        Each window is read by itself: eight bits are scaled by the largest number in a batch, so that in company a text
+        would score otherwise than alone, by up to 0.08. Company would save a third of the time.
+        """
         import numpy as np
 
-        found = np.zeros((len(windows), len(HEADS)), dtype=np.float32)
-        order = sorted(range(len(windows)), key=lambda index: len(windows[index].ids))
-        for start in range(0, len(order), BATCH):
-            part = order[start : start + BATCH]
-            found[part] = self._run([windows[index] for index in part])
-        return found
+        read = map if self._readers is None or len(windows) == 1 else self._readers.map
+        return np.array(list(read(self._run, windows)), dtype=np.float32).reshape(len(windows), len(HEADS))
 
-    def _run(self, windows: Sequence[Window]) -> Numbers:
+    def close(self) -> None:
+        if self._readers is not None:
+            self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, window: Window) -> Numbers:
         import numpy as np
 
-        width = max(len(window.ids) for window in windows)
-        ids, mask, types = (np.zeros((len(windows), width), dtype=np.int64) for _ in range(3))
-        for row, window in enumerate(windows):
-            size = len(window.ids)
-            ids[row, :size] = window.ids
-            mask[row, :size] = 1
-            if window.split:
-                types[row, window.split : size] = 1
+        ids = np.array([window.ids], dtype=np.int64)
+        types = np.zeros_like(ids)
+        if window.split:
+            types[0, window.split :] = 1
         embedded = self._table[ids].astype(np.float32) * self._scale[ids]
-        found: Any = self._session.run(None, {"embedded": embedded, "mask": mask, "types": types})
-        made: Numbers = found[0]
+        found: Any = self._session.run(
+            None, {"embedded": embedded, "mask": np.ones_like(ids), "types": types}
+        )
+        made: Numbers = found[0][0]
         return made

@@ -11,6 +11,8 @@ import pytest
 
 from rostra.testing.moderators import passage
 from rostra.verdicts import Decision, Verdict
+from rostra_moderation.classifier import ClassifierSettings
+from rostra_moderation.classifier import build as build_classifier
 from rostra_moderation.policy import Policy
 from rostra_moderation.rules import Rules, RulesSettings, build
 
@@ -46,6 +48,17 @@ def test_there_are_at_least_150_different_sentences() -> None:
 def test_rules_refuse_at_most_two_percent(rules: Rules) -> None:
     total = sum(map(len, sentences().values()))
     wrongly = refused(lambda text: rules.judge_now(passage(text)))
+    assert len(wrongly) <= 0.02 * total, wrongly
+
+
+def test_rules_and_classifier_together_refuse_at_most_two_percent(rules: Rules) -> None:
+    total = sum(map(len, sentences().values()))
+    classifier = build_classifier("classifier", ClassifierSettings(), Path())
+    wrongly = {
+        *refused(lambda text: rules.judge_now(passage(text))),
+        *refused(lambda text: classifier.judge_all([passage(text)])[0]),
+    }
+    classifier.close()
     assert len(wrongly) <= 0.02 * total, wrongly
 
 

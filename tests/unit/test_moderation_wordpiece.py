@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from rostra_moderation.classifier import shipped
 from rostra_moderation.wordpiece import WordPiece, words
 
+ASSIGNED = st.characters(exclude_categories=("Cs", "Cn"), max_codepoint=0x2FFF)
+"""Characters that every version of Unicode in use knows."""
+
 SMALL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "a", "##b", "!", "the", "##ff"]
 
 
@@ -57,7 +60,7 @@ def test_it_agrees_with_the_library_that_everybody_uses(vocabulary: list[str]) -
     ours = WordPiece(vocabulary)
 
     @settings(deadline=None)  # a busy machine proves nothing
-    @given(st.text(max_size=60) | st.text("aeiou nst.,!'-éß中\u200b\u0301😂_", max_size=60))
+    @given(st.text(ASSIGNED, max_size=60) | st.text("aeiou nst.,!'-éß中\u200b\u0301😂_", max_size=60))
     def agree(text: str) -> None:
         assert ours(text) == other.encode(text, add_special_tokens=False).ids
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +104,25 @@ def _benign(texts: Iterator[str]) -> Iterator[tuple[str, Mapping[str, int]]]:
 # ── Insults and hate ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_SOMEBODY = re.compile(
+    r"\b(?:you\w*|u|ur|urself|he|she|him|her|his|hers|they|them|their|these|those|guys?|idiots?|morons?|losers?|clowns?)\b"
+)
+
+
+def _rude(text: str) -> Mapping[str, int]:
+    """Return labels for a text that its source calls toxic: an insult if it is about somebody.
+
+    Such sources take swearing for toxic as such; a head that learns it from them blocks "what a fucking great goal".
+    """
+    negative = ("self-harm", "request", "injection")
+    return said(("toxicity",) if _SOMEBODY.search(text.lower()) else (), negative)
+
+
 def _paradetox(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Toxic comments (CC0) and what people made of them when asked to say it without being toxic."""
     clean = but("sexual", "self-harm", "violence")
     for row in _table(folder / "paradetox.tsv", tabs=True):
-        yield row["toxic"], said(("toxicity",), ("self-harm", "request", "injection"))
+        yield row["toxic"], _rude(row["toxic"])
         for column in ("neutral1", "neutral2", "neutral3"):
             if row.get(column):
                 yield row[column], clean
@@ -117,7 +132,8 @@ def _unrewritten(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Comments so toxic that nothing is left without it (CC0)."""
     for row in _table(folder / "paradetox_cannot_rewrite.tsv", tabs=True):
         if "toxic_content" in row["OUTPUT:reasons"]:
-            yield row["INPUT:toxic_comment"].strip('"'), said(("toxicity",), ("request", "injection"))
+            text = row["INPUT:toxic_comment"].strip('"')
+            yield text, _rude(text)
 
 
 def _davidson(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
@@ -127,7 +143,7 @@ def _davidson(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
         if row["class"] == "0":
             yield text, only("toxicity", "hate")
         elif row["class"] == "1" and row["offensive_language"] == row["count"]:
-            yield text, said(("toxicity",), ("self-harm", "request", "injection"))
+            yield text, _rude(text)
         elif row["class"] == "2":
             yield text, but("sexual", "violence")
 
