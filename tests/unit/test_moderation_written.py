@@ -64,5 +64,5 @@ def test_the_rows_that_the_project_has_are_enough_and_have_their_contrasts() -> 
 def test_groups_are_learned_from_or_measured_on_never_both() -> None:
     parts = {use: {row.source for row in written.rows(use)} for use in ("learn", "tune", "measure")}
     assert all(parts.values())
-    assert sum(map(len, parts.values())) == len(set.union(*parts.values()))
+    assert sum(map(len, parts.values())) == len({source for found in parts.values() for source in found})
     assert all(use_of(source) == use for use, found in parts.items() for source in found)

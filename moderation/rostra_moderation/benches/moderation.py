@@ -51,7 +51,7 @@ EVERYDAY = (
 
 async def bench(*, quick: bool) -> Report:
     """Measure. ``quick``: fewer texts, fewer rounds."""
-    found = _rows(300 if quick else 12_000)
+    found = _rows(300 if quick else 2_500)
     rules = rules_of("rules", RulesSettings(), Path())
     full = Classifier("classifier", shipped(), ClassifierSettings())
     small = Classifier("linear", shipped(), ClassifierSettings(profile="linear"))
@@ -194,7 +194,7 @@ def _evasion(rules: Rules, full: Classifier, found: Sequence[Row], *, quick: boo
     words = severe_words(10 if quick else 250)
     by_way = recall(lambda text: bool(rules.judge_now(_passage(text)).categories), words)
     worst = min((way for way in by_way if way != "plain"), key=by_way.__getitem__)
-    plain, disguised = _disguised_roc(full, found, 60 if quick else 1_500)
+    plain, disguised = _disguised_roc(full, found, 60 if quick else 800)
     return {
         "evasion_recall": figure(mean(by_way), "share"),
         "evasion_transforms": figure(len(by_way) - 1, "ways"),
@@ -267,7 +267,7 @@ def _asked(name: str, found: Sequence[Row], *, quick: bool) -> list[float] | Non
     if python is None:
         return None
     script = Path(__file__).with_name("peers") / "scores.py"
-    learn = _learned(5_000 if quick else 40_000) if learns else []
+    learn = _learned(5_000 if quick else 20_000) if learns else []
     answered = subprocess.run(  # noqa: S603  the operator's own interpreter
         [python, script, name],
         input=json.dumps({"texts": [row.text for row in found], "learn": learn}),

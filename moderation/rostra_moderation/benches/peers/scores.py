@@ -34,9 +34,7 @@ def tfidf(texts: Sequence[str], learn: Sequence[tuple[str, int]]) -> list[float]
 
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True)
-    model = make_pipeline(
-        make_union(words, characters), LogisticRegression(C=4, solver="saga", max_iter=30, tol=0.01)
-    )
+    model = make_pipeline(make_union(words, characters), LogisticRegression(C=4, solver="liblinear"))
     model.fit([text for text, _ in learn], [label for _, label in learn])
     return [float(each) for each in model.predict_proba(list(texts))[:, 1]]
 
