@@ -1,7 +1,8 @@
 """Fine-tune a small encoder with one head a kind of harm."""
 
-# What these libraries return is known at run time only.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# Libraries of the extra "moderation", which is not always installed; what they return is known at run time only.
+# pyright: reportMissingImports=false, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ Each is a folder under one data folder, as it was published; a folder that is mi
 learned from or measured on. What is share-alike (the texts of Stormfront, of Wikipedia, of Dolly) is measured on only.
 """
 
-# What these libraries return is known at run time only.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# Libraries of the extra "moderation", which is not always installed; what they return is known at run time only.
+# pyright: reportMissingImports=false, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
