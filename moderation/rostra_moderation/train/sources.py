@@ -11,7 +11,6 @@ learned from or measured on. What is share-alike (the texts of Stormfront, of Wi
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import re
@@ -19,8 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from .files import leaves, lines, table, whole
 from .rows import BENIGN, Row, but, only, said
 
 Reader: TypeAlias = Callable[[Path], Iterator[tuple[str, Mapping[str, int]]]]
@@ -69,35 +69,6 @@ def taken(source: Source, folder: Path, seed: int = 1) -> Iterator[Row]:
         yield Row(text=text, labels=found[text], source=source.name, weight=source.weight)
 
 
-def _table(path: Path, *, tabs: bool = False) -> Iterator[Mapping[str, str]]:
-    csv.field_size_limit(1 << 24)
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        yield from csv.DictReader(file, delimiter="\t" if tabs else ",")
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
-
-
-def _lines(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    """Yield every string in nested lists and tables."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _leaves(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
-
-
 def _benign(texts: Iterator[str]) -> Iterator[tuple[str, Mapping[str, int]]]:
     return ((text, BENIGN) for text in texts)
 
@@ -122,7 +93,7 @@ def _rude(text: str) -> Mapping[str, int]:
 def _paradetox(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Toxic comments (CC0) and what people made of them when asked to say it without being toxic."""
     clean = but("sexual", "self-harm", "violence")
-    for row in _table(folder / "paradetox.tsv", tabs=True):
+    for row in table(folder / "paradetox.tsv", tabs=True):
         yield row["toxic"], _rude(row["toxic"])
         for column in ("neutral1", "neutral2", "neutral3"):
             if row.get(column):
@@ -131,7 +102,7 @@ def _paradetox(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 def _unrewritten(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Comments so toxic that nothing is left without it (CC0)."""
-    for row in _table(folder / "paradetox_cannot_rewrite.tsv", tabs=True):
+    for row in table(folder / "paradetox_cannot_rewrite.tsv", tabs=True):
         if "toxic_content" in row["OUTPUT:reasons"]:
             text = row["INPUT:toxic_comment"].strip('"')
             yield text, _rude(text)
@@ -139,7 +110,7 @@ def _unrewritten(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 def _davidson(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Tweets. "Offensive" there is often dialect: taken for less, and only with votes that agree."""
-    for row in _table(folder / "labeled_data.csv"):
+    for row in table(folder / "labeled_data.csv"):
         text = row["tweet"].replace("&amp;", "&").replace("&gt;", ">").replace("&lt;", "<")
         if row["class"] == "0":
             yield text, only("toxicity", "hate")
@@ -155,7 +126,7 @@ def _edos(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     With "sexist" taken for an insult too, and no harmless talk about women beside it, a head for insults learned that
     women are one: every message that hoped for a woman in football was blocked.
     """
-    for row in _table(folder / "edos_labelled_aggregated.csv"):
+    for row in table(folder / "edos_labelled_aggregated.csv"):
         if row["label_sexist"] == "sexist":
             threat = row["label_category"].startswith("1")
             positive = ("hate", "violence") if threat else ("hate",)
@@ -166,7 +137,7 @@ def _edos(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 def _hatemoji(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     for name in ("train", "validation", "test"):
-        for row in _table(folder / f"HatemojiBuild_{name}.csv"):
+        for row in table(folder / f"HatemojiBuild_{name}.csv"):
             if row["label_gold"] == "1":
                 positive = ("hate", "violence") if "threat" in row["type"] else ("hate",)
                 yield row["text"], said(positive, ("self-harm", "request", "injection"))
@@ -186,24 +157,24 @@ def _toxigen(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 def _madlibs(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Sentences from templates about people of every kind: that a group is named means nothing."""
-    for row in _table(folder / "en_sentence_templates.csv"):
+    for row in table(folder / "en_sentence_templates.csv"):
         yield row["phrase"], only("toxicity") if row["toxicity"] == "toxic" else BENIGN
 
 
 def _fox(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _lines(folder / "fox-news-comments.json"):
+    for row in lines(folder / "fox-news-comments.json"):
         hateful = int(row["label"])
         yield row["text"], {"hate": hateful, "any": hateful}
 
 
 def _stormfront(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _table(folder / "stormfront.csv"):
+    for row in table(folder / "stormfront.csv"):
         if row["label"] in {"hate", "noHate"}:
             yield row["text"], {"hate": int(row["label"] == "hate"), "any": int(row["label"] == "hate")}
 
 
 def _wikipedia(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _table(folder / "toxicity_nonfuzzed_testset.csv"):
+    for row in table(folder / "toxicity_nonfuzzed_testset.csv"):
         toxic = int(row["toxic"] == "True")
         yield row["comment"], {"toxicity": toxic, "any": toxic}
 
@@ -224,21 +195,21 @@ _RISKS = {
 
 
 def _aart(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _table(folder / "aart-v1-20231117.csv"):
+    for row in table(folder / "aart-v1-20231117.csv"):
         yield row["prompt"], _REQUEST
 
 
 def _red_instruct(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     for name in ("harmfulqa", "dangerousqa", "adversarialqa"):
-        for text in _leaves(_json(folder / f"{name}.json")):
+        for text in leaves(whole(folder / f"{name}.json")):
             yield text, _REQUEST
 
 
 def _conditions(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Prompts written per condition: sexual, hateful, criminal; the columns without harm have another licence."""
-    table = _json(folder / "condition_multiple.json")
+    found = whole(folder / "condition_multiple.json")
     wanted = {"sexual_content": "sexual", "hate_speech": "hate", "crime_planning": "request"}
-    for row in (*table["train"], *table["test"]):
+    for row in (*found["train"], *found["test"]):
         for column, head in wanted.items():
             if row.get(column):
                 yield row[column], only(head)
@@ -246,16 +217,16 @@ def _conditions(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 def _catqa(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Harmful questions by area: measured by area too, where there is a head for it."""
-    for area, parts in _json(folder / "catqa_english.json").items():
+    for area, parts in whole(folder / "catqa_english.json").items():
         head = {"Adult Content": "sexual"}.get(area, "request")
-        for text in _leaves(parts):
+        for text in leaves(parts):
             yield text, {head: 1, "any": 1}
 
 
 def _do_not_answer(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Questions to refuse, the same ones reworded, and others that sound like them and are harmless."""
     for name, harmful in (("DoNotAnswer", 1), ("DoNotAnswer-FN", 1), ("DoNotAnswer-FP", 0)):
-        for row in _lines(folder / f"{name}.jsonl"):
+        for row in lines(folder / f"{name}.jsonl"):
             head = _RISKS.get(row["types_of_harm"])
             if head is not None:
                 text = row["messages"][-1]["content"]
@@ -263,7 +234,7 @@ def _do_not_answer(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 
 def _jailbreaks(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _json(folder / "inthewild_jailbreak_llms.json"):
+    for row in whole(folder / "inthewild_jailbreak_llms.json"):
         yield row if isinstance(row, str) else row["prompt"], only("injection")
 
 
@@ -279,12 +250,12 @@ def _deepset(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 
 def _banking(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    return _benign(row["text"] for name in ("train", "test") for row in _table(folder / f"{name}.csv"))
+    return _benign(row["text"] for name in ("train", "test") for row in table(folder / f"{name}.csv"))
 
 
 def _clinc(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    table = _json(folder / "data_full.json")
-    return _benign(row[0] for part in table.values() for row in part)
+    found = whole(folder / "data_full.json")
+    return _benign(row[0] for part in found.values() for row in part)
 
 
 def _topical(name: str) -> Reader:
@@ -292,7 +263,7 @@ def _topical(name: str) -> Reader:
 
     def read(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
         labels = {**BENIGN, "any": 0}
-        for chat in _json(folder / f"{name}_freq.json").values():
+        for chat in whole(folder / f"{name}_freq.json").values():
             turns = [turn["message"] for turn in chat["content"]]
             yield from ((turn, labels) for turn in turns)
             yield " ".join(turns[:4]), labels
@@ -304,7 +275,7 @@ def _self_dialogue(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Yield turns, and runs of turns that are as long as an answer of a model."""
     random = Random(1)  # noqa: S311  reproducible, not secret
     for path in sorted(folder.glob("corpus/*/*.csv")):
-        for row in _table(path):
+        for row in table(path):
             turns = [row.get(f"Answer.sentence{number}") or "" for number in range(1, 11)]
             start = random.randrange(8)
             yield turns[start], BENIGN
@@ -317,7 +288,7 @@ def _self_dialogue(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 def _self_instruct(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
     for path in sorted(folder.glob("*.jsonl")):
-        for row in _lines(path):
+        for row in lines(path):
             yield row["instruction"], BENIGN
             for instance in row["instances"][:1]:
                 yield f"{row['instruction']}\n{instance['input']}", BENIGN
@@ -325,12 +296,12 @@ def _self_instruct(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 
 def _dolly(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _lines(folder / "databricks-dolly-15k-safety-only.jsonl"):
+    for row in lines(folder / "databricks-dolly-15k-safety-only.jsonl"):
         yield row["instruction"], {**BENIGN, "any": 0}
 
 
 def _taskmaster(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _json(folder / "reward_03.json"):
+    for row in whole(folder / "reward_03.json"):
         context = row["context"]
         for turn in json.loads(context) if isinstance(context, str) else context:
             if turn.get("text"):
@@ -348,13 +319,13 @@ def _dialogues(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
 
 
 def _gsm8k(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for row in _lines(folder / "train.jsonl"):
+    for row in lines(folder / "train.jsonl"):
         yield row["question"], BENIGN
         yield row["answer"], BENIGN
 
 
 def _chitchat(folder: Path) -> Iterator[tuple[str, Mapping[str, int]]]:
-    for chat in _json(folder / "dataset.json").values():
+    for chat in whole(folder / "dataset.json").values():
         for turn in chat["messages"]:
             yield " ".join(message["text"] for message in turn), BENIGN
 
