@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from rostra import Call, Command, Option, Permission, command
 from rostra.command import Commands, read, usage
+from rostra.events import Invocation
+from rostra.places import Person, Place
+from rostra.stages.dispatch import line_of
 
 
 def a_command(path: str, *options: Option) -> Command:
@@ -48,3 +53,20 @@ def test_what_cannot_be_read_says_how_it_is_written(given: dict[str, str], words
 
 def test_usage_shows_what_is_optional() -> None:
     assert usage(NEW) == "/rank new NAME [ABOUT]"
+
+
+def test_an_option_called_text_takes_what_follows_a_command_of_two_words() -> None:
+    one = a_command("policy test", Option(name="text", help="…", required=True))
+    asked = Invocation(
+        id="1",
+        place=Place(adapter="console", channel="here"),
+        author=Person(id="p"),
+        path=("policy",),
+        options={"text": "test you there"},
+        sent_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    line = line_of(asked)
+    assert line is not None
+    found = Commands([one]).match(line.words)
+    assert found is not None
+    assert read(one, line.options, found[1]) == {"text": "you there"}

@@ -32,8 +32,9 @@ def line_of(event: object) -> Line | None:
     """Return the command that an event asks for, or None if it asks for none."""
     match event:
         case Invocation(path=path, options=options):
-            rest = options.get("text", "")
-            return Line(words=[*path, *rest.split()], options=options)
+            # What follows the name comes as "text", which may also be what an option is called: it is words, once.
+            named = {name: value for name, value in options.items() if name != "text"}
+            return Line(words=[*path, *options.get("text", "").split()], options=named)
         case Message(text=said) if said.startswith("/") and said[1:2].isalpha():
             return Line(words=said[1:].split(), options={})
         case Press(control=control) if control.startswith("/"):
