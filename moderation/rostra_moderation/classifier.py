@@ -66,10 +66,7 @@ class ClassifierSettings(ComponentSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """From numbers to probabilities: ``encoder * e + linear * l + bias``, then the logistic function, for each head.
-
-    ``profile`` names the table that was fitted with, or without, the encoder.
-    """
+    """From numbers to probabilities: ``encoder * e + linear * l + bias``, then the logistic function, for each head."""
 
     encoder: tuple[float, ...]
     linear: tuple[float, ...]

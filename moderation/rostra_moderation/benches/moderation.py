@@ -198,7 +198,7 @@ def _evasion(rules: Rules, full: Classifier, found: Sequence[Row], *, quick: boo
     return {
         "evasion_recall": figure(mean(by_way), "share"),
         "evasion_transforms": figure(len(by_way) - 1, "ways"),
-        f"evasion_recall_worst ({worst})": figure(by_way[worst], "share"),
+        "evasion_recall_worst": figure(by_way[worst], f"share, {worst}"),
         "rules_false_hits": figure(_false_hits(rules, found), "of 10,000"),
         "roc_auc_plain": figure(plain, "area"),
         "roc_auc_half_disguised": figure(disguised, "area"),
