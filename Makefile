@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 RUN_CHECKS := .venv/.checks
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test quick check bench docs clean
+.PHONY: help chat test quick soak check bench docs clean
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ test: .venv/.dev check ## run the checks and the whole suite, as CI does
 
 quick: .venv/.dev ## run the tests that take no time, in under half a minute
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+soak: .venv/.dev ## look for new counter-examples to every property, for some minutes
+	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=soak $$(grep -rl "^from hypothesis" tests --include="test_*.py")
 
 check: .venv/.dev ## run the linters, the type checkers and the import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -39,7 +40,7 @@ def answer_with(
 
     async def handle(turn: Turn, emit: Emit) -> None:
         model = models[turn.answerer.model]
-        sampling = turn.answerer.sampling
+        sampling = replace(turn.answerer.sampling, place=turn.place)
         budget = max(model.window - sampling.max_tokens, model.window // 2)
         prompt = fit(
             turn.system, turn.history, turn.question, budget=budget, count=counts[turn.answerer.model]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .places import Place
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -20,19 +22,34 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """Something a model may call; ``parameters`` is the text of a JSON schema of an object."""
+
+    name: str
+    description: str = ""
+    parameters: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """One entry of a conversation as models know it."""
+    """One entry of a conversation as models know it.
+
+    An assistant may have made ``calls``; a tool answers the call whose id is ``call``.
+    """
 
     role: Role
     text: str
     calls: tuple[ToolCall, ...] = ()
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to pick tokens. ``temperature`` 0 is greedy; ``seed`` None draws a fresh one.
+    """How to pick tokens, and what else goes with one question.
 
-    ``temperature`` and ``top_p`` None take what the model's makers recommend, where they say so.
+    ``temperature`` 0 is greedy; ``seed`` None draws a fresh one. ``temperature`` and ``top_p`` None take what the model's
+    makers recommend, where they say so. ``tools`` are what the model may call, where it can. ``place`` is where the
+    answer goes: queues are fair between places and routers choose by it; no model and no server is told.
     """
 
     temperature: float | None = None
@@ -41,14 +58,22 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     n: int = 1
+    tools: tuple[Tool, ...] = ()
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens read and written."""
+    """Tokens read and written.
+
+    ``cached`` of the prompt's did not have to be read again; ``cost`` is in the currency of whoever set the prices, None
+    where nobody did.
+    """
 
     prompt: int
     completion: int
+    cached: int = 0
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,15 @@ class Model(Protocol):
 
 
 class Scorer(Protocol):
-    """Numbers for texts: a reward model, or the classifier behind a moderator."""
+    """How good answers are: a reward model, or a model that is asked."""
 
-    async def score(self, texts: Sequence[str]) -> Sequence[float]: ...
+    @property
+    def name(self) -> str: ...
+
+    async def score(self, conversations: Sequence[Sequence[Utterance]]) -> Sequence[float]:
+        """Return a number for the last utterance of each conversation, higher for better.
+
+        Numbers of one scorer can be compared for answers to the same question; their scale means nothing else.
+        Raises `ModelError`.
+        """
+        ...
