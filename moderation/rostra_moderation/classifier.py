@@ -143,12 +143,6 @@ class Classifier:
         """Return a verdict for each of ``passages``, in order: together they cost less than one by one. Blocks."""
         return [self._verdict(categories(each)) for each in self.probabilities(passages)]
 
-    async def score(self, texts: Sequence[str]) -> Sequence[float]:
-        """Return how harmful each text is, 0…1: a `rostra.protocols.Scorer`."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._worker, self._worst, texts)
-        return [float(each) for each in found]
-
     def close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)
         if self._encoder is not None:
@@ -173,10 +167,6 @@ class Classifier:
         return np.array(
             [np.max([known[window] for window in each], axis=0) if each else nothing for each in found]
         )
-
-    def _worst(self, texts: Sequence[str]) -> Numbers:
-        found: Numbers = self.score_rows([(text, "") for text in texts]).max(axis=1, initial=0)
-        return found
 
     def _windows_of(self, passage: Passage) -> list[Window]:
         """Return what to read: the text, and what it says without its disguise if it has one."""

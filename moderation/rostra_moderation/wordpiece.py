@@ -66,7 +66,8 @@ def words(text: str) -> list[str]:
     """Return the words and signs of ``text`` in small letters, without accents; each Chinese character by itself."""
     if text.isascii():
         return _WORD.findall(_visible(text).lower())
-    small = text.replace("Σ", "σ").lower()  # letter by letter: Python knows that a word ends in another sigma
+    # Letter by letter: Python alone would end a word in another sigma.
+    small = text.replace("\N{GREEK CAPITAL LETTER SIGMA}", "\N{GREEK SMALL LETTER SIGMA}").lower()
     bare = "".join(_plain(character) for character in unicodedata.normalize("NFD", small))
     return [part for word in bare.split() for part in _parts(word)]
 

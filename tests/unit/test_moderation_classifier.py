@@ -111,11 +111,6 @@ def test_an_answer_is_judged_not_its_question(classifier: Classifier) -> None:
     assert classifier.judge_all([refused])[0].decision is not Decision.BLOCK
 
 
-async def test_as_a_scorer_it_says_how_bad_a_text_is(classifier: Classifier) -> None:
-    calm, harm = await classifier.score(["nice weather today", "kill yourself, you worthless idiot"])
-    assert 0 <= calm < harm <= 1
-
-
 @pytest.mark.parametrize(
     "text",
     [
