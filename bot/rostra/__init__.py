@@ -23,6 +23,7 @@ from .actions import Typing as Typing
 from .chat import Answerer as Answerer
 from .chat import Piece as Piece
 from .chat import Sampling as Sampling
+from .chat import Tool as Tool
 from .chat import ToolCall as ToolCall
 from .chat import Usage as Usage
 from .chat import Utterance as Utterance
