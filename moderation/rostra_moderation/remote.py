@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
+from rostra.breaker import Breaker
 from rostra.clock import Clock
 from rostra.components import Component, Finding, Services
 from rostra.errors import ConfigError, ModerationError
 from rostra.verdicts import Decision, Passage, Verdict
 
 from .batches import Answers, Batches
-from .breaker import Breaker
 from .excerpts import excerpts
 from .normalise import clean
 from .openai_shape import Scores, read_results

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from rostra.addresses import is_loopback
+from rostra.backoff import AGAIN, delay, retry_after
 from rostra.clock import Clock
 from rostra.components import ComponentSettings
 from rostra.errors import ModerationError
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4 * 1024 * 1024
 """Bytes of an answer that are read; a thousand results are a tenth of it."""
-
-_FIRST_DELAY, _LONGEST_DELAY = 0.2, 2.0
-_LONGEST_AWAY = 300.0
-"""Seconds for which a service may ask to be left alone; more is not believed."""
-
-_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses after which the same call may succeed (RFC 9110 §15; 529: "overloaded", by several services)."""
 
 _ABOUT_TEXTS = frozenset({400, 413, 414, 422, 431})
 _KEY_IS_WRONG = frozenset({401, 403})
@@ -123,17 +115,6 @@ class RemoteSettings(ComponentSettings):
         return self
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether ``url`` is on this machine, without asking anybody."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Service:
     """One address, and the connections to it."""
 
@@ -176,10 +157,10 @@ class Service:
                 return await self._attempt(content)
             except Unreachable as error:
                 left = deadline - self._clock.monotonic()
-                delay = max(_delay(attempt), error.stay_away or 0.0)
-                if attempt + 1 == settings.attempts or delay >= left:
+                wait = max(delay(attempt), error.stay_away or 0.0)
+                if attempt + 1 == settings.attempts or wait >= left:
                     raise
-                await self._clock.sleep(delay)
+                await self._clock.sleep(wait)
         raise AssertionError("no attempt was made; settings have at least one")
 
     async def _attempt(self, content: bytes) -> bytes:
@@ -208,9 +189,10 @@ class Service:
         status = response.status_code
         if status == 200:  # noqa: PLR2004  OK
             return bytes(body)
-        if status in _AGAIN:
+        if status in AGAIN:
             raise Unreachable(
-                self._says(f"status {status}{_code(body)}"), stay_away=self._stay_away(response.headers)
+                self._says(f"status {status}{_code(body)}"),
+                stay_away=retry_after(response.headers.get("retry-after", ""), self._clock.now()),
             )
         raise Refused(
             self._says(f"status {status}{_code(body)}{_advice(status)}"),
@@ -224,17 +206,6 @@ class Service:
             else (f"moderator {self._name!r}: {what} from its service")
         )
 
-    def _stay_away(self, headers: httpx.Headers) -> float | None:
-        """Return what ``Retry-After`` asks for, in seconds (RFC 9110 §10.2.3); None where it says nothing sensible."""
-        value = headers.get("retry-after", "").strip()
-        if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", value):
-            return min(float(value), _LONGEST_AWAY)
-        try:
-            seconds = (parsedate_to_datetime(value) - self._clock.now()).total_seconds()
-        except (ValueError, TypeError):
-            return None
-        return min(max(seconds, 0.0), _LONGEST_AWAY)
-
 
 def _context(url: str, trust: Path | None) -> bool | ssl.SSLContext:
     import ssl
@@ -244,11 +215,6 @@ def _context(url: str, trust: Path | None) -> bool | ssl.SSLContext:
             ssl.PROTOCOL_TLS_CLIENT
         )  # it trusts nobody, and is not asked; reading what to trust takes long
     return True if trust is None else ssl.create_default_context(cafile=str(trust))
-
-
-def _delay(attempt: int) -> float:
-    # Full jitter spreads load; it keeps no secret.
-    return random.uniform(0, min(_LONGEST_DELAY, _FIRST_DELAY * 2**attempt))  # noqa: S311
 
 
 def _code(body: bytes | bytearray) -> str:

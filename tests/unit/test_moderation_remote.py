@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from rostra.breaker import State
 from rostra.components import Services
 from rostra.errors import ModerationError
 from rostra.places import Person, Place
 from rostra.testing.clock import ManualClock, settle
 from rostra.verdicts import Decision, Passage
-from rostra_moderation.breaker import State
 from rostra_moderation.combine import ask
 from rostra_moderation.openai_shape import KEYS
 from rostra_moderation.policy import Policy

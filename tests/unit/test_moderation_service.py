@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
+from rostra.addresses import is_loopback
 from rostra.clock import SystemClock
 from rostra.components import Services
 from rostra.errors import ConfigError, ModerationError
@@ -21,7 +22,7 @@ from rostra.testing.clock import ManualClock
 from rostra.testing.moderators import passage
 from rostra.verdicts import Decision
 from rostra_moderation.remote import check, component, opened
-from rostra_moderation.service import RemoteSettings, is_loopback
+from rostra_moderation.service import RemoteSettings
 from rostra_moderation.testing import Answer, FakeService, judged
 
 KEY = "sk-very-secret"

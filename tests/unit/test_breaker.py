@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rostra_moderation.breaker import Breaker, State
+from rostra.breaker import Breaker, State
 
 
 def opened(at: float = 0.0) -> Breaker:
