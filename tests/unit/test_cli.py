@@ -228,12 +228,11 @@ def test_init_replaces_nothing_unless_told_to(rostra: Rostra) -> None:
 
 
 @pytest.mark.parametrize("model", list(REMOTE))
-def test_init_says_honestly_what_this_release_cannot_do(rostra: Rostra, model: Choice) -> None:
-    outcome = rostra("init", "--model", model.value)
-    assert outcome.status == 1
-    assert len(outcome.err.splitlines()) == 1
-    assert "no 'remote' model yet" in outcome.err
-    assert not Path("rostra.toml").exists()
+def test_init_writes_a_remote_model_that_is_valid(rostra: Rostra, model: Choice) -> None:
+    assert rostra("init", "--model", model.value).status == 0
+    outcome = rostra("check")
+    assert outcome.status == 0, outcome.err
+    assert f"model {model.value}" in outcome.out
 
 
 @pytest.mark.parametrize("model", list(Choice))

@@ -25,13 +25,13 @@ class Choice(StrEnum):
 
 
 REMOTE: Mapping[Choice, tuple[str, str]] = {
-    Choice.OLLAMA: ("http://127.0.0.1:11434/v1", "llama3.2"),
-    Choice.OPENAI: ("https://api.openai.com/v1", "gpt-4.1-mini"),
-    Choice.LLAMACPP: ("http://127.0.0.1:8080/v1", "default"),
-    Choice.LMSTUDIO: ("http://127.0.0.1:1234/v1", "local-model"),
-    Choice.VLLM: ("http://127.0.0.1:8000/v1", "default"),
+    Choice.OLLAMA: ("ollama", "llama3.2"),
+    Choice.OPENAI: ("openai", "gpt-4.1-mini"),
+    Choice.LLAMACPP: ("llama.cpp", "default"),
+    Choice.LMSTUDIO: ("lm-studio", "local-model"),
+    Choice.VLLM: ("vllm", "default"),
 }
-"""Where each listens by default, and a model to start with."""
+"""The preset of each, and a model to start with."""
 
 _EMBEDDED = """\
 # A demonstration model of 135 million parameters: it runs anywhere, and is often wrong.
@@ -40,6 +40,13 @@ kind = "local"
 # folder = "embedded"            # what `rostra model pull` made, or a Hugging Face folder such as "./my-model"
 # dtype = "auto"                 # bfloat16 takes half the memory
 # preload = false                # true loads it at the start, not with the first question\
+"""
+
+_REMOTE = """\
+# url = ""                       # another address than the preset's, such as "http://127.0.0.1:8000/v1"
+# window = 8192                  # tokens that a prompt and its answer may have together
+# first_token_seconds = 50.0     # until the first piece of an answer
+# last_token_seconds = 110.0     # until the last\
 """
 
 
@@ -56,10 +63,7 @@ def init(
     from ..components import installed
 
     if model in REMOTE and "remote" not in {point.name for point in installed("models")}:
-        offers = ", ".join(point.name for point in installed("models"))
-        raise ConfigError(
-            f"--model {model}: this release has no 'remote' model yet, only {offers}; nothing was written"
-        )
+        raise ConfigError(f"--model {model}: no 'remote' model is installed; nothing was written")
     if path.exists() and not force:
         raise ConfigError(f"{str(path)!r} is there already; --force replaces it, --path names another")
     try:
@@ -79,9 +83,12 @@ def configuration(model: Choice) -> str:
 def _table(model: Choice) -> str:
     if model not in REMOTE:
         return _EMBEDDED
-    url, name = REMOTE[model]
-    key = f"# The key belongs into the environment: ROSTRA_MODELS__{model.value.upper()}__API_KEY\n"
+    preset, name = REMOTE[model]
+    title, setting = model.value, f'preset = "{preset}"'
+    key = f"# The key belongs into the environment: ROSTRA_MODELS__{title.upper()}__API_KEY, or OPENAI_API_KEY.\n"
     return (
         f"{key if model is Choice.OPENAI else ''}"
-        f'[models.{model.value}]\nkind = "remote"\nurl = "{url}"\nmodel = "{name}"'
+        f'[models.{title}]\nkind = "remote"\n{setting:<33}# where it is, and what it understands\n'
+        f'model = "{name}"'
+        f"\n{_REMOTE}"
     )
