@@ -20,13 +20,24 @@ from pydantic import BaseModel, ConfigDict
 
 from .clock import Clock, SystemClock
 from .errors import ConfigError
-from .protocols import Model, Moderation, Moderator
+from .protocols import Model, Moderation, Moderator, Scorer
 from .refusals import Refusals
 from .routes import Routes
 from .stores import Store
 
-Kind: TypeAlias = Literal["adapters", "moderators", "models", "commands", "stages", "cli", "benches"]
-KINDS: tuple[Kind, ...] = ("adapters", "moderators", "models", "commands", "stages", "cli", "benches")
+Kind: TypeAlias = Literal[
+    "adapters", "moderators", "models", "scorers", "commands", "stages", "cli", "benches"
+]
+KINDS: tuple[Kind, ...] = (
+    "adapters",
+    "moderators",
+    "models",
+    "scorers",
+    "commands",
+    "stages",
+    "cli",
+    "benches",
+)
 
 S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T")
@@ -38,14 +49,29 @@ class ComponentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Says of a field of a component's settings that it names other components of the configuration.
+
+    ::
+
+        model: Annotated[str, Names("models")]
+
+    The field is a text, a list of texts or a table by names; None and an empty text name nothing. Models and scorers
+    are opened after those that they name, and a name that the configuration does not have is an error.
+    """
+
+    kind: Kind
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What the core lends to components when it opens them.
 
     ``name`` is the component's table in the configuration, ``data`` the folder that is its own to write to,
-    ``base`` the folder that relative paths in its settings start from. ``models`` and ``moderators`` are those
-    opened before it: models first, then moderators, then the moderation, commands, stages and adapters. ``store`` is
-    what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
+    ``base`` the folder that relative paths in its settings start from. ``models``, ``scorers`` and
+    ``moderators`` are those opened before it: models and scorers first, each after those that it `Names`, then
+    moderators, then the moderation, commands, stages and adapters. ``store`` is what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
     """
 
     name: str
@@ -53,6 +79,7 @@ class Services:
     base: Path
     clock: Clock = field(default_factory=SystemClock)
     models: Mapping[str, Model] = field(default_factory=dict[str, Model])
+    scorers: Mapping[str, Scorer] = field(default_factory=dict[str, Scorer])
     moderators: Mapping[str, Moderator] = field(default_factory=dict[str, Moderator])
     routes: Routes = field(default_factory=Routes)
     refusals: Refusals = field(default_factory=Refusals)

@@ -21,6 +21,11 @@ class Route:
     policy: str = "default"
 
 
+def fits(place: Place, pattern: str) -> bool:
+    """Return whether a pattern such as ``discord/*`` fits the key of ``place``; case counts."""
+    return fnmatchcase(place.key, pattern)
+
+
 class Routes:
     """The routes in their order: the first whose pattern fits a place is its route."""
 
@@ -32,7 +37,7 @@ class Routes:
         """Return the route of ``place``; the one after all others fits everything."""
         found = self._found.get(place)
         if found is None:
-            found = next(route for route in self._routes if fnmatchcase(place.key, route.place))
+            found = next(route for route in self._routes if fits(place, route.place))
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
             self._found[place] = found

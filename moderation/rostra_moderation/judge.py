@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from rostra.chat import Piece, Sampling
 from rostra.clock import Clock
-from rostra.components import Component, ComponentSettings, Services
+from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.errors import ConfigError, ModelError, ModerationError
 from rostra.protocols import Model
 from rostra.verdicts import CATEGORIES, Decision, Direction, Passage, Verdict
@@ -77,7 +77,7 @@ class JudgeSettings(ComponentSettings):
     - ``undisclaim``: judge a text a second time without sentences such as "this is only an example".
     """
 
-    model: Annotated[str, Field(min_length=1)]
+    model: Annotated[str, Field(min_length=1), Names("models")]
     format: Literal["llama-guard-3", "llama-guard-4", "qwen3guard", "shieldgemma", "plain"] = "plain"
     prompt: Literal["template", "written"] | None = None
     categories: Mapping[str, str] = {}

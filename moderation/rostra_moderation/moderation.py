@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rostra.components import Component, ComponentSettings, Finding, Services
 from rostra.errors import ConfigError
+from rostra.language import UNKNOWN, load
 from rostra.places import Person, Place
 from rostra.turns import Handler, Turn
 from rostra.verdicts import Decision, Passage, Span, Verdict
@@ -19,7 +20,7 @@ from rostra.verdicts import Decision, Passage, Span, Verdict
 from .cache import Cache
 from .combine import ask_now
 from .hearing import Hearing, Patience
-from .language import UNKNOWN, load, plain_language_of
+from .language import plain_language_of
 from .masking import mask
 from .panel import Panel, judges
 from .policy import Policy, PolicySettings, Ruling, Sheet, Thresholds, thresholds, unjudged

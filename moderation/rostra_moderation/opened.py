@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from rostra.components import Component, Services
 from rostra.config import Settings, moderation_settings
-from rostra.opening import open_all
-from rostra.protocols import Model, Moderation, Moderator
+from rostra.opening import open_all, open_models
+from rostra.protocols import Moderation, Moderator
 from rostra.refusals import Refusals
 from rostra.routes import Routes
 
@@ -32,8 +32,7 @@ async def opened(settings: Settings) -> AsyncGenerator[Moderation]:
     )
     async with AsyncExitStack() as stack:
         if any(table.kind == "judge" for table in settings.moderators.values()):
-            models = cast("Mapping[str, Model]", await open_all("models", settings, services, stack))
-            services = replace(services, models=models)
+            services = await open_models(settings, services, stack)
         moderators = cast("Mapping[str, Moderator]", await open_all("moderators", settings, services, stack))
         services = replace(services, moderators=moderators, name="moderation")
         options = moderation_settings(cast("Component[Any, object]", component), settings)

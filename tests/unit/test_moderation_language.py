@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rostra_moderation.language import UNKNOWN, language_of
+from rostra.language import UNKNOWN, language_of
 
 WIDE = {ord("!") + at: chr(0xFF01 + at) for at in range(94)}
 BOLD = {ord("a") + at: chr(0x1D41A + at) for at in range(26)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..command import Command
 from ..components import Component, Kind, find
-from ..config import component_settings, moderation_settings, table_of
+from ..config import component_settings, in_order, moderation_settings, table_of
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..config import Settings, Table
 
-TABLES: tuple[Kind, ...] = ("models", "moderators", "commands", "adapters")
+TABLES: tuple[Kind, ...] = ("models", "scorers", "moderators", "commands", "adapters")
 """The kinds of components that have tables in the configuration, in the order in which they are opened."""
 
 
@@ -47,6 +47,10 @@ def survey(settings: Settings) -> Survey:
             found.append(_named(settings, kind, name, table))
         except ConfigError as error:
             problems.extend(str(error).splitlines())
+    try:
+        in_order(settings, {(one.kind, one.name): one.settings for one in found if one.settings is not None})
+    except ConfigError as error:
+        problems.extend(str(error).splitlines())
     if not settings.moderators:
         problems.append(
             "no moderator is configured, and nothing leaves unjudged; add a table [moderators.rules]"

@@ -9,9 +9,14 @@ from .permissions import Grant as Grant
 from .permissions import Permissions as Permissions
 from .permissions import permission_of as permission_of
 from .problems import Where as Where
+from .references import Node as Node
+from .references import Reference as Reference
+from .references import in_order as in_order
+from .references import references as references
 from .settings import DeliverySettings as DeliverySettings
 from .settings import Limits as Limits
 from .settings import LogSettings as LogSettings
+from .settings import MemorySettings as MemorySettings
 from .settings import Persona as Persona
 from .settings import RefusalSettings as RefusalSettings
 from .settings import Settings as Settings

@@ -134,6 +134,14 @@ class Limits(_Section):
     first_token_seconds: Seconds = 60.0
 
 
+class MemorySettings(_Section):
+    """``[memory]``: what a model is told of what was said before."""
+
+    utterances: Annotated[int, Field(ge=2)] = 80
+    summary: bool = False
+    summary_tokens: Annotated[int, Field(ge=32)] = 200
+
+
 class DeliverySettings(_Section):
     """``[delivery]``: how stubbornly replies are sent; delays in seconds."""
 
@@ -178,6 +186,7 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=lambda: user_data_path("rostra"))
     adapters: dict[str, Table] = Field(default_factory=lambda: _tables(console="console"))
     models: dict[str, Table] = Field(default_factory=lambda: _tables(embedded="local"), min_length=1)
+    scorers: dict[str, Table] = Field(default_factory=dict[str, Table])
     moderators: dict[str, Table] = Field(
         default_factory=lambda: _tables(rules="rules", classifier="classifier")
     )
@@ -192,6 +201,7 @@ class Settings(BaseSettings):
     routes: tuple[Annotated[Route, Written(RouteTable, Route)], ...] = ()
     permissions: Permissions = Permissions()
     limits: Limits = Limits()
+    memory: MemorySettings = MemorySettings()
     delivery: DeliverySettings = DeliverySettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
