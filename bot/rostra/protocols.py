@@ -11,6 +11,7 @@ from .chat import Piece, Sampling, Utterance
 from .events import Event
 from .turns import Handler
 from .verdicts import Passage, Verdict
+from .versions import ModelVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,11 @@ class Model(Protocol):
         ...
 
     def count(self, text: str) -> int:
-        """Return how many tokens ``text`` has, or a number that is not lower."""
+        """Return how many tokens ``text`` has, or a number that is not lower.
+
+        A conversation is counted anew with every question, because an estimate may have changed. Where counting takes
+        time, the model remembers its counts.
+        """
         ...
 
     def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncIterator[Piece]:
@@ -113,6 +118,19 @@ class Model(Protocol):
         Closing the iterator, or cancelling the task that reads it, stops the generation.
         Raises `ModelError`.
         """
+        ...
+
+
+class Versioned(Protocol):
+    """What a `Model` may be as well: one that says what it is, so that ``/why`` and rankings can name it.
+
+    `rostra.versions.version_of` asks. Whatever changes its answers for good makes another version: weights, tokenizer,
+    template. A wrapper around one model passes on that one's; a wrapper around several has none.
+    """
+
+    @property
+    def version(self) -> ModelVersion | None:
+        """What answers now, at once and without reading from disk; None while that is not known."""
         ...
 
 

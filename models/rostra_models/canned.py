@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Annotated
 
 from pydantic import Field
@@ -11,6 +13,7 @@ from pydantic import Field
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock
 from rostra.components import Component, ComponentSettings, Services
+from rostra.versions import ModelVersion
 
 from .text import Stops, clean
 
@@ -44,6 +47,7 @@ class CannedModel:
     def __init__(self, name: str, settings: CannedSettings, clock: Clock) -> None:
         self.name = name
         self.window = settings.window
+        self.version = ModelVersion(name=name, source="canned", content=_content(settings))
         self._answers = {_key(question): clean(answer) for question, answer in settings.answers.items()}
         self._otherwise = None if settings.otherwise is None else clean(settings.otherwise)
         self._piece = settings.piece
@@ -83,6 +87,12 @@ class CannedModel:
         question = next((said.text for said in reversed(messages) if said.role == "user"), "")
         ready = self._answers.get(_key(question), self._otherwise)
         return clean(question) if ready is None else ready
+
+
+def _content(settings: CannedSettings) -> str:
+    """Return what its answers come from, as a hash."""
+    said = [sorted(settings.answers.items()), settings.otherwise]
+    return sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _key(question: str) -> str:

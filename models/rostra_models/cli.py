@@ -1,24 +1,40 @@
-"""``rostra model``: get models, and see which are there."""
+"""``rostra model``: get models, see which are there, make other files of them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from enum import StrEnum
+from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rostra.clock import SystemClock
-from rostra.errors import ModelError, RostraError
+from rostra.errors import ConfigError, ModelError, RostraError
 
-from .embedded import NAME, Progress, pull
-from .shelf import Record, copy, kept
-from .weights import Weights
+from .bars import shown
+from .listing import folder_of, print_models, print_versions, row, rows, text, version_row
+from .memory import available
+from .pull import Means, Order, check_memory, pull, target_of
+from .shelf import SPARE, copy, kept
+from .tensors import Kept, tensors
+from .weights import read
 
-app = typer.Typer(name="model", help="Get models, and see which are there.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from rostra.config import Settings
+    from rostra.stores import Store
+    from rostra.versions import ModelVersion
+
+app = typer.Typer(
+    name="model",
+    help="Get models, see which are there, make other files of them.",
+    no_args_is_help=True,
+)
 
 Data = Annotated[
     Path | None,
@@ -32,51 +48,95 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+class Dtype(StrEnum):
+    """What weights are kept as."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Form(StrEnum):
+    """What ``rostra model convert`` makes."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    gguf = "gguf"
+
+
+class Packing(StrEnum):
+    """How weights are packed in a GGUF file."""
+
+    f16 = "f16"
+    q8_0 = "q8_0"
+    q4_0 = "q4_0"
+
+
 @app.command("pull")
 def pull_model(
     source: Annotated[
-        str, typer.Argument(metavar="NAME", help="embedded, or the path of a Hugging Face folder to copy.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="embedded; a Hugging Face folder; a .gguf file; or OWNER/NAME of a model on the hub"
+            " (hf:OWNER/NAME where a folder is called the same).",
+        ),
     ],
     name: Annotated[
-        str, typer.Option("--name", help="What to call a copied model; by default what its folder is called.")
+        str,
+        typer.Option("--name", help="What to call it; by default what its folder, file or repository is."),
     ] = "",
+    revision: Annotated[
+        str, typer.Option("--revision", help="A branch, tag or commit of the hub; by default main.")
+    ] = "",
+    dtype: Annotated[
+        Dtype | None,
+        typer.Option("--dtype", help="Keep the weights as this; by default as they are (float32 from GGUF)."),
+    ] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Make a model ready to answer. Quick if it is there.
 
+    Only weights in safetensors, configuration and tokenizer are taken: nothing that could run. HF_ENDPOINT is the hub
+    to ask, HF_TOKEN what it may want to see.
+
     Example: rostra model pull embedded
     """
+    order = Order(source=source, name=name, revision=revision, dtype=dtype.value if dtype else None)
     with _one_line():
         models = _models(data, config)
-        folder = Path(source).expanduser()
-        if source == NAME:
-            with _shown() as progress:
-                made = pull(models, clock=SystemClock(), progress=progress)
-        elif folder.is_dir():
-            with _shown() as progress:
-                target = models / _name(name or folder.resolve().name)
-                made = copy(folder, target, clock=SystemClock(), progress=progress)
-        else:
-            raise ModelError(f"{source!r} is neither 'embedded' nor a folder with a model")
+        with shown() as progress:
+            means = Means(models=models, clock=SystemClock(), progress=progress, environ=os.environ)
+            made = asyncio.run(pull(order, means))
         typer.echo(f"{made.name} is ready: {made}")
 
 
 @app.command("list")
-def list_models(*, as_json: Json = False, data: Data = None, config: Config = None) -> None:
+def list_models(
+    *,
+    versions: Annotated[
+        bool, typer.Option("--versions", help="What has answered so far, as the database knows it.")
+    ] = False,
+    as_json: Json = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
     """List the models that are ready.
 
     Example: rostra model list --json
     """
     with _one_line():
+        if versions:
+            _list_versions(_known(data, config), as_json=as_json)
+            return
         models = _models(data, config)
-        rows = [_row(*one) for one in kept(models)]
+        found = rows(kept(models), _settings(config))
         if as_json:
-            typer.echo(json.dumps(rows, indent=2))
-        elif not rows:
+            typer.echo(json.dumps(found, indent=2))
+        elif not found:
             typer.echo(f"no models in {models}; `rostra model pull embedded` gets one")
         else:
-            _print_table(rows)
+            print_models(found)
 
 
 @app.command("show")
@@ -93,14 +153,73 @@ def show_model(
     """
     with _one_line():
         models = _models(data, config)
-        rows = {found: _row(found, weights, record) for found, weights, record in kept(models)}
-        if name not in rows:
-            raise ModelError(f"no model {name!r} in {str(models)!r}; there are: {', '.join(rows) or 'none'}")
+        found = {one[0]: one for one in kept(models)}
+        if name not in found:
+            raise ModelError(f"no model {name!r} in {str(models)!r}; there are: {', '.join(found) or 'none'}")
+        shown_ = row(*found[name], _settings(config))
         if as_json:
-            typer.echo(json.dumps(rows[name], indent=2))
+            typer.echo(json.dumps(shown_, indent=2))
         else:
-            for key, value in rows[name].items():
-                typer.echo(f"{key + ':':<12} {_text(value)}")
+            for key, value in shown_.items():
+                typer.echo(f"{key + ':':<13} {text(value)}")
+
+
+@app.command("convert")
+def convert_model(  # noqa: PLR0913  an option each
+    source: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model that `rostra model list` lists, or a folder.")
+    ],
+    to: Annotated[
+        Form, typer.Option("--to", help="Other weights for use here, or a file for llama.cpp and its kin.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", help="What to call the new model; by default MODEL-TO.")
+    ] = "",
+    *,
+    packing: Annotated[
+        Packing, typer.Option("--packing", help="Of a GGUF file: 16, 8.5 or 4.5 bits a weight.")
+    ] = Packing.q8_0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The GGUF file to write; by default MODEL-PACKING.gguf here.")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Make another model or a GGUF file of one.
+
+    Example: rostra model convert embedded --to gguf --packing q8_0 --out smollm2.gguf
+    """
+    with _one_line():
+        models = _models(data, config)
+        folder = folder_of(source, models)
+        largest = max((prod(one.shape) for one in tensors(folder)), default=0)
+        check_memory(largest * 12, available, f"converting {source!r}")
+        if to is Form.gguf:
+            _export(folder, out, packing, name)
+        else:
+            if out is not None:
+                raise ModelError(f"--out {str(out)!r} is for GGUF files; --name says what a model is called")
+            dtype: Kept = "bfloat16" if to is Form.bfloat16 else "float32"
+            target = target_of(models, name or f"{folder.resolve().name}-{to.value}")
+            with shown() as progress:
+                made = copy(folder, target, clock=SystemClock(), progress=progress, dtype=dtype)
+            typer.echo(f"{made.name} is ready: {made}")
+
+
+def _export(folder: Path, out: Path | None, packing: Packing, name: str) -> None:
+    from .export_gguf import BITS, export
+    from .shelf import check_disk
+
+    if name:
+        raise ModelError(f"--name {name!r} is for models that are kept; --out says where a GGUF file goes")
+    file = out or Path(f"{folder.resolve().name}-{packing.value}.gguf")
+    if file.exists():
+        raise ModelError(f"{str(file)!r} exists; give another file with --out")
+    check_disk(file.resolve().parent, int(read(folder).parameters * BITS[packing.value] / 8) + SPARE)
+    with shown() as progress:
+        what = f"writing {file.name}"
+        export(folder, file, kind=packing.value, progress=lambda share: progress(what, share))
+    typer.echo(f"{file} is ready: {file.stat().st_size / 1e6:,.0f} MB")
 
 
 def _models(data: Path | None, config: Path | None) -> Path:
@@ -111,46 +230,52 @@ def _models(data: Path | None, config: Path | None) -> Path:
     return load(config).data / "models"
 
 
-def _name(name: str) -> str:
-    if name in {NAME, ".", ".."} or name.startswith(".") or "/" in name:
-        raise ModelError(f"{name!r} cannot be the name of a copied model; give another with --name")
-    return name
+def _settings(config: Path | None) -> Settings | None:
+    """Return the configuration, None if it cannot be read and was not asked for."""
+    from rostra.config import load
+
+    try:
+        return load(config)
+    except ConfigError:
+        if config is not None:
+            raise
+        return None
 
 
-def _row(name: str, weights: Weights, record: Record | None) -> dict[str, Any]:
-    return {
-        "name": name,
-        "parameters": weights.parameters,
-        "window": weights.window,
-        "dtype": weights.dtype,
-        "size": weights.size,
-        "source": record.source if record else "",
-        "licence": record.licence if record else "",
-        "made_at": record.made_at if record else "",
-        "files": dict(record.files) if record else {},
-        "folder": str(weights.folder),
-    }
+def _known(data: Path | None, config: Path | None) -> Sequence[ModelVersion]:
+    where = data.expanduser() if data else None
+
+    async def known() -> Sequence[ModelVersion]:
+        async with _store(where, config) as store:
+            return await store.model_versions()
+
+    return asyncio.run(known())
 
 
-def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    header = ("NAME", "PARAMETERS", "WINDOW", "SIZE", "LICENCE", "SOURCE")
-    cells = [
-        header,
-        *((one["name"], *_figures(one), one["licence"] or "?", one["source"] or "?") for one in rows),
-    ]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    for row in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+@asynccontextmanager
+async def _store(data: Path | None, config: Path | None) -> AsyncGenerator[Store]:
+    from rostra.config import load
+    from rostra.storage import open_store
+
+    settings = load(config)
+    folder = settings.data if data is None else data
+    key = settings.storage.master_key
+    async with open_store(
+        settings.storage.url,
+        data=folder,
+        clock=SystemClock(),
+        master_key=key.get_secret_value() if key else None,
+    ) as store:
+        yield store
 
 
-def _figures(row: dict[str, Any]) -> tuple[str, str, str]:
-    return f"{row['parameters'] / 1e6:,.1f} M", str(row["window"] or "?"), f"{row['size'] / 1e6:,.0f} MB"
-
-
-def _text(value: object) -> str:
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return "?" if value in {"", None} else str(value)
+def _list_versions(found: Sequence[ModelVersion], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([version_row(one) for one in found], indent=2))
+    elif not found:
+        typer.echo("no model has answered yet")
+    else:
+        print_versions(found)
 
 
 @contextmanager
@@ -161,35 +286,3 @@ def _one_line() -> Generator[None]:
     except RostraError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
-
-
-@contextmanager
-def _shown() -> Generator[Progress]:
-    """Show progress on standard error: a bar at a terminal, else a line for each thing that is begun."""
-    if not sys.stderr.isatty():
-        begun: list[str] = []
-
-        def lines(what: str, share: float | None) -> None:
-            del share
-            if what not in begun:
-                begun.append(what)
-                typer.echo(f"{what} …", err=True)
-
-        yield lines
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def bar(what: str, share: float | None) -> None:
-            for other, task in tasks.items():
-                if other != what:
-                    bars.update(task, visible=False)
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=None if share is None else 1.0)
-            if share is not None:
-                bars.update(tasks[what], completed=share)
-
-        yield bar

@@ -8,7 +8,8 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
-from .convert import Tensor, byte_pairs, save
+from .byte_pairs import byte_pairs
+from .tensors import Tensor, save
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (

@@ -17,8 +17,14 @@ RUNTIME = 400_000_000
 NEEDED = "it needs 'config.json' and '*.safetensors'"
 """What is said of a folder without a model."""
 
+INDEX = "model.safetensors.index.json"
+"""Says which file has which weights, where there are several."""
+
 _HEADER_LIMIT = 100_000_000
 """Bytes; the safetensors format allows no longer header."""
+
+_WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Bytes of the common types."""
 
 _WINDOWS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 """What configurations of transformers call the longest text a model was made for."""
@@ -64,6 +70,7 @@ def _read(folder: Path, advice: str) -> Weights:
                 f"{str(folder)!r} has {others[0]!r} but no '*.safetensors', the only format loaded"
             )
         raise ModelMissing(f"no model in {str(folder)!r}; {advice}")
+    _check_complete(folder, files)
     counts: dict[str, int] = {}
     for file in files:
         for dtype, count in _parameters(file):
@@ -82,6 +89,20 @@ def weight_files(folder: Path) -> Sequence[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
+def _check_complete(folder: Path, files: Sequence[Path]) -> None:
+    """Raise a `ModelError` if the index of a model in several files names one that is not there."""
+    index = folder / INDEX
+    if not index.is_file():
+        return
+    try:
+        named = {str(name) for name in json.loads(index.read_bytes())["weight_map"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{str(index)!r} is not the index of a model: {error!r}") from error
+    absent = sorted(named - {file.name for file in files})
+    if absent:
+        raise ModelError(f"{str(folder)!r} is not whole: {absent[0]!r} is missing")
+
+
 def _window(config: Path) -> int | None:
     try:
         found: dict[str, Any] = json.loads(config.read_bytes())
@@ -93,20 +114,39 @@ def _window(config: Path) -> int | None:
 
 
 def _parameters(file: Path) -> Sequence[tuple[str, int]]:
-    """Return dtype and number of the parameters in a safetensors file (https://github.com/huggingface/safetensors)."""
+    return [(str(one["dtype"]), prod(one["shape"])) for one in header(file)[1].values()]
+
+
+def header(file: Path) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+    """Return where the data of a safetensors file starts, and its tensors (``dtype``, ``shape``, ``data_offsets``).
+
+    The format: https://github.com/huggingface/safetensors. Raises `ModelError` if the file is damaged or cut off.
+    """
     with file.open("rb") as opened:
         size = int.from_bytes(opened.read(8), "little")
         if not 0 < size <= _HEADER_LIMIT:
             raise ModelError(f"{str(file)!r} is not a safetensors file, or is only a pointer to one")
         try:
-            header: Mapping[str, Any] = json.loads(opened.read(size))
-            tensors = [
-                cast("Mapping[str, Any]", one) for name, one in header.items() if name != "__metadata__"
-            ]
-            found = [(str(one["dtype"]), prod(one["shape"])) for one in tensors]
-            end = 8 + size + max((int(one["data_offsets"][1]) for one in tensors), default=0)
+            read: Mapping[str, Any] = json.loads(opened.read(size))
+            found = {
+                name: cast("Mapping[str, Any]", one) for name, one in read.items() if name != "__metadata__"
+            }
+            for one in found.values():
+                _check_entry(one)
+            end = 8 + size + max((one["data_offsets"][1] for one in found.values()), default=0)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise ModelError(f"the header of {str(file)!r} is damaged: {error!r}") from error
     if file.stat().st_size < end:
         raise ModelError(f"{str(file)!r} has {file.stat().st_size} bytes where {end} are announced: cut off")
-    return found
+    return 8 + size, found
+
+
+def _check_entry(one: Mapping[str, Any]) -> None:
+    """Raise a `ValueError` or its like unless a tensor is described by whole numbers that agree."""
+    start, end = one["data_offsets"]
+    sizes: list[int] = [*one["shape"], start, end]
+    if not isinstance(one["dtype"], str) or not all(type(size) is int and size >= 0 for size in sizes):
+        raise ValueError(f"a tensor is {dict(one)!r}")
+    width = _WIDTHS.get(one["dtype"])
+    if width is not None and end - start != width * prod(one["shape"]):
+        raise ValueError(f"a tensor of {prod(one['shape'])} {one['dtype']} has {end - start} bytes")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from rostra.app import open_app
 from rostra.components import find
+from rostra.config import load
 from rostra_models.cli import app
 from rostra_models.testing import tiny_llama
+from rostra_models.versions import version_of
 
 
 @pytest.fixture
@@ -76,6 +80,12 @@ def test_json_has_the_keys_that_tools_rely_on(tiny: Path, tmp_path: Path) -> Non
         "made_at",
         "files",
         "folder",
+        "architecture",
+        "engine",
+        "template",
+        "version",
+        "content",
+        "used_by",
     }
     assert len(row["files"]["model.safetensors"]) == 64
 
@@ -98,14 +108,32 @@ def test_an_empty_shelf_says_how_to_fill_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (("pull", "gpt-5"), "'gpt-5' is neither 'embedded' nor a folder with a model"),
+        (
+            ("pull", "gpt-5"),
+            "'gpt-5' is neither 'embedded', nor a folder, nor a '.gguf' file, nor OWNER/NAME",
+        ),
         (("pull", "{tmp}"), "no model in "),
         (("pull", "{tiny}", "--name", "embedded"), "'embedded' cannot be the name of a copied model"),
         (("pull", "{tiny}", "--name", "../up"), "'../up' cannot be the name of a copied model"),
         (("show", "gpt-5"), "no model 'gpt-5' in "),
+        (("convert", "gpt-5", "--to", "gguf"), "'gpt-5' is neither a model that"),
+        (("convert", "{tiny}", "--to", "gguf", "--name", "x"), "--name 'x' is for models that are kept"),
+        (("convert", "{tiny}", "--to", "float32", "--out", "x"), "--out 'x' is for GGUF files"),
+        (("convert", "{tiny}", "--to", "float32", "--name", "a/b"), "'a/b' cannot be the name"),
         (("list", "--config", "nowhere.toml"), "no file 'nowhere.toml'"),
     ],
-    ids=["unknown", "empty", "reserved", "outside", "absent", "no configuration"],
+    ids=[
+        "unknown",
+        "empty",
+        "reserved",
+        "outside",
+        "absent",
+        "nothing",
+        "name",
+        "out",
+        "slash",
+        "no configuration",
+    ],
 )
 def test_what_fails_is_said_in_one_line(
     arguments: tuple[str, ...], what: str, tiny: Path, tmp_path: Path
@@ -119,11 +147,75 @@ def test_what_fails_is_said_in_one_line(
     assert failed.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [("pull",), ("show",), ("list", "--yaml"), ("fetch",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("pull",),
+        ("show",),
+        ("list", "--yaml"),
+        ("fetch",),
+        ("convert", "x"),
+        ("convert", "x", "--to", "int3"),
+    ],
+)
 def test_wrong_use_has_status_two(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["pull", "list", "show"])
+@pytest.mark.parametrize("command", ["pull", "list", "show", "convert"])
 def test_help_has_an_example(command: str) -> None:
     assert f"Example: rostra model {command}" in run(command, "--help").stdout
+
+
+def test_more_is_said_about_a_model_than_where_it_is_from(tiny: Path, tmp_path: Path) -> None:
+    run("pull", tiny, "--data", tmp_path)
+    config = tmp_path / "rostra.toml"
+    config.write_text(
+        f'data = "{tmp_path}"\n[models.mine]\nkind = "local"\nfolder = "tiny"\n[models.demo]\nkind = "canned"\n'
+    )
+    row = json.loads(run("show", "tiny", "--json", "--config", config).stdout)
+    assert (row["architecture"], row["engine"], row["template"]) == ("llama", "lean", True)
+    assert row["used_by"] == ["mine"]
+    assert row["version"] == version_of(tiny).id
+    assert row["content"] == version_of(tiny).content
+    shown = dict(line.split(":", 1) for line in run("show", "tiny", "--config", config).stdout.splitlines())
+    assert (shown["template"].strip(), shown["used_by"].strip()) == ("yes", "mine")
+
+
+def test_weights_are_converted_to_another_type_under_another_name(tiny: Path, tmp_path: Path) -> None:
+    run("pull", tiny, "--data", tmp_path)
+    made = run("convert", "tiny", "--to", "bfloat16", "--data", tmp_path)
+    assert made.stdout == f"tiny-bfloat16 is ready: {tmp_path / 'models' / 'tiny-bfloat16'}\n"
+    assert made.stderr == "converting to bfloat16 …\n"
+    rows = {row["name"]: row for row in json.loads(run("list", "--json", "--data", tmp_path).stdout)}
+    assert {name: row["dtype"] for name, row in rows.items()} == {"tiny": "F32", "tiny-bfloat16": "BF16"}
+    assert rows["tiny-bfloat16"]["source"] == f"{tiny} as bfloat16"
+    assert rows["tiny-bfloat16"]["version"] != rows["tiny"]["version"]
+    assert 0 < rows["tiny-bfloat16"]["size"] < rows["tiny"]["size"] * 0.6
+
+
+def test_a_model_becomes_a_gguf_file_which_can_be_pulled(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny.gguf"
+    made = run("convert", tiny, "--to", "gguf", "--packing", "f16", "--out", out, "--data", tmp_path)
+    assert made.stdout == f"{out} is ready: 0 MB\n"
+    assert run("pull", out, "--name", "again", "--dtype", "bfloat16", "--data", tmp_path).exit_code == 0
+    row = json.loads(run("show", "again", "--json", "--data", tmp_path).stdout)
+    assert (row["source"], row["dtype"], row["architecture"]) == (str(out), "BF16", "llama")
+    again = run("convert", tiny, "--to", "gguf", "--out", out, "--data", tmp_path)
+    assert again.stderr == f"error: {str(out)!r} exists; give another file with --out\n"
+
+
+def test_what_answered_so_far_is_listed(tmp_path: Path) -> None:
+    config = tmp_path / "rostra.toml"
+    config.write_text(f'data = "{tmp_path}"\n[models.demo]\nkind = "canned"\n')
+    assert run("list", "--versions", "--config", config).stdout == "no model has answered yet\n"
+
+    async def answer() -> None:
+        async with open_app(load(config), adapters={}):
+            pass
+
+    asyncio.run(answer())
+    (row,) = json.loads(run("list", "--versions", "--json", "--config", config).stdout)
+    assert (row["name"], row["source"], len(row["id"])) == ("demo", "canned", 32)
+    lines = run("list", "--versions", "--config", config).stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["VERSION", "NAME"], [row["id"][:12], "demo"]]
