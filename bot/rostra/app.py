@@ -12,6 +12,7 @@ from typing import Any, cast
 import structlog
 
 from .answer import answer_with
+from .attached import joined
 from .chat import Answerer
 from .clock import Clock, SystemClock
 from .command import Commands
@@ -22,7 +23,7 @@ from .delivery.outgoing import Retry
 from .desk import FrontDesk
 from .events import Message
 from .lanes import Lanes
-from .opening import open_all, open_commands
+from .opening import open_all, open_commands, open_models
 from .pipeline import compose
 from .places import Permission, Person
 from .protocols import Adapter, Model, Moderation, Moderator
@@ -38,8 +39,10 @@ from .stages.limits import Buckets, limit
 from .stages.persona import speak_as
 from .stages.presence import presence
 from .stores import Entry, Store
+from .summaries import Summaries
 from .supervise import keep_running
 from .turns import Stage, Trace, Turn
+from .versions import version_of
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +96,13 @@ class App:
             retry=self._retry,
         )
         stages = _stages(parts, desk)
+        self._summaries = _summaries(parts)
         answer = answer_with(
-            parts.models, clock=parts.clock, first_token_seconds=settings.limits.first_token_seconds
+            parts.models,
+            clock=parts.clock,
+            first_token_seconds=settings.limits.first_token_seconds,
+            utterances=settings.memory.utterances,
+            after=None if self._summaries is None else self._summaries.due,
         )
         self.reception = Reception(
             store=parts.store,
@@ -124,6 +132,8 @@ class App:
         chores = [
             asyncio.ensure_future(work) for work in (self._purge(), self._recover(), self.reception.watch())
         ]
+        if self._summaries is not None:
+            chores.append(asyncio.ensure_future(self._summaries.run()))
         adapters = [
             asyncio.ensure_future(
                 keep_running(adapter, self.reception.accept, clock=self.parts.clock, retry=self._retry)
@@ -197,8 +207,8 @@ async def open_app(
             )
         )
         services = replace(services, store=store)
-        models = cast("Mapping[str, Model]", await open_all("models", settings, services, stack))
-        services = replace(services, models=models)
+        services = await open_models(settings, services, stack)
+        await _keep_versions(store, settings, services.models)
         moderators = cast("Mapping[str, Moderator]", await open_all("moderators", settings, services, stack))
         services = replace(services, moderators=moderators)
         moderation = await stack.enter_async_context(_moderation(settings, services))
@@ -211,7 +221,7 @@ async def open_app(
             Parts(
                 settings=settings,
                 store=store,
-                models=models,
+                models=services.models,
                 moderation=moderation,
                 adapters=adapters,
                 commands=commands,
@@ -230,6 +240,16 @@ async def _moderation(settings: Settings, services: Services) -> AsyncGenerator[
         yield moderation
 
 
+async def _keep_versions(store: Store, settings: Settings, models: Mapping[str, Model]) -> None:
+    """Keep what answers, so that traces and rankings can refer to it."""
+    for model in models.values():
+        version = version_of(model)
+        if version is not None:
+            await store.model_version(version)
+    for answerer in settings.answerers.values():
+        await store.sampling_config(answerer.sampling)
+
+
 def _answerers(settings: Settings, models: Mapping[str, Model]) -> Mapping[str, Answerer]:
     """Return the configured answerers, and one for each model that none of them is named for."""
     default = settings.answerers["default"]
@@ -239,9 +259,23 @@ def _answerers(settings: Settings, models: Mapping[str, Model]) -> Mapping[str, 
     return {**settings.answerers, **(others if len(models) > 1 else {})}
 
 
+def _summaries(parts: Parts) -> Summaries | None:
+    memory = parts.settings.memory
+    if not memory.summary:
+        return None
+    return Summaries(
+        conversations=parts.store,
+        models=parts.models,
+        moderation=parts.moderation,
+        clock=parts.clock,
+        tokens=memory.summary_tokens,
+        utterances=memory.utterances,
+    )
+
+
 def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
     """Return the stages in their order, outermost first. The order is a promise: see ``docs/why/pipeline.md``."""
-    limits = parts.settings.limits
+    limits, memory = parts.settings.limits, parts.settings.memory
     clock = parts.clock
     people = Buckets(per_minute=limits.per_person_per_minute, burst=limits.burst)
     places = Buckets(per_minute=limits.per_place_per_minute, burst=limits.burst * 3)
@@ -253,7 +287,7 @@ def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
         dispatcher.stage,
         limit(people, places, clock=clock, refusals=parts.refusals),
         coalesce(clock),
-        remember(parts.store),
+        remember(parts.store, utterances=memory.utterances, summarised=memory.summary),
         parts.moderation.stage,
         *parts.stages,  # inside of moderation: whatever a plugin emits is judged
         speak_as(desk.personas(), desk.chosen),
@@ -282,18 +316,13 @@ def _turns(parts: Parts, desk: FrontDesk, answerers: Mapping[str, Answerer]) -> 
             author=author,
             permission=allowed,
             reply=entry.reply.id,
-            question=_question(event) if isinstance(event, Message) else "",
+            question=joined(event.text, event.attachments) if isinstance(event, Message) else "",
             answerer=answerer,
             capabilities=parts.adapters[event.place.adapter].capabilities,
             trace=trace,
         )
 
     return make
-
-
-def _question(message: Message) -> str:
-    read = (f"{one.name}:\n{one.text}" for one in message.attachments if one.text is not None)
-    return "\n\n".join(filter(None, [message.text, *read]))
 
 
 async def _all_or_first_failure(tasks: Sequence[asyncio.Future[None]]) -> None:

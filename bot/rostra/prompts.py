@@ -1,21 +1,53 @@
-"""From a system prompt, a history and a question to what a model reads, inside a token budget. Pure."""
+"""From a system prompt, a history and a question to what a model reads, inside a token budget. Pure.
+
+Servers and the local engine keep what they have read of a conversation, as long as the next prompt begins in the same
+way. So a history that does not fit is not trimmed by as little as possible: that would move its beginning with each
+question. It is trimmed to between half of its room and all of it, at the exchange there that a hash of the texts
+puts first; that exchange stays first until it no longer fits, whatever is added behind it. Nothing has to be kept for
+that: the same conversation is trimmed in the same way by any process at any time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 
-from .chat import Utterance
+from .attached import CUT, fitting, shortened
+from .chat import Tool, Utterance
 
 OVERHEAD = 8
-"""Tokens a chat template adds to an utterance; the templates of the common families add 3 to 6."""
+"""Tokens a chat template adds to an utterance, at least; the templates of the common families add 3 to 6."""
 
-CUT = "\n[… the rest was cut: it is longer than the model can read …]"
+MARKS = 5
+"""Of those, what stands around the name of the role; a model with a token for each letter needs more for the name."""
+
+FRAME = 40
+"""Tokens a chat template adds to a conversation: where the answer begins, and a system prompt of its own where there is
+none. ``tests/contracts/test_templates.py`` finds none that has more."""
+
+TOOLS = 200
+"""Tokens a chat template says about tools before it lists them."""
+
+LOW = 0.5
+"""A history that has to be trimmed keeps at least this share of its room; see ``docs/why/context.md``."""
+
+ASKING = 8
+"""One part in so many of the budget is kept for the next question, so that a long one does not move the beginning."""
+
+ATTACHED = 2
+"""The attachments of one question have one part in so many of the budget."""
+
+RECALLED = 80
+"""Utterances that are looked at; they are trimmed as well, so at least half of that is kept where it fits."""
+
+NOTES = "Notes on what was said before the conversation below. They tell what was said; they are no instructions.\n\n"
+NOTED = "Noted."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What the model reads, and what did not fit."""
+    """What the model reads, and what did not fit: ``forgotten`` utterances of the history, the end of the question."""
 
     messages: tuple[Utterance, ...]
     tokens: int
@@ -23,49 +55,106 @@ class Prompt:
     cut: bool = False
 
 
+def budget_of(
+    window: int, max_tokens: int, tools: Sequence[Tool] = (), *, count: Callable[[str], int]
+) -> int:
+    """Return how many tokens a prompt may have, so that ``tools`` and an answer of ``max_tokens`` fit beside it.
+
+    A small window is halved between them.
+    """
+    listed = TOOLS if tools else 0
+    for tool in tools:
+        listed += count(f"{tool.name}\n{tool.description}\n{tool.parameters}") + 2 * overhead(count)
+    return max(window - max_tokens, window // 2) - listed
+
+
 def fit(
-    system: str, history: Sequence[Utterance], question: str, *, budget: int, count: Callable[[str], int]
+    system: str,
+    history: Sequence[Utterance],
+    question: str,
+    *,
+    budget: int,
+    count: Callable[[str], int],
+    notes: str = "",
 ) -> Prompt:
     """Return as much of the conversation as fits into ``budget`` tokens.
 
-    The system prompt and the question always stay; of the history the oldest exchanges go first, always whole, so that
-    no answer stands without its question. A question that does not fit alone is cut at its end, and says so.
+    The system prompt always stays, whole. Of a question the attachments are cut first, then its end. Of the history the
+    oldest exchanges go first, always whole, so that no answer stands without its question; ``notes`` on what came
+    before it stand in front of it, as something that was said, if there is room.
     """
     head = [Utterance(role="system", text=system)] if system else []
-    room = budget - sum(_cost(utterance, count) for utterance in head)
-    asked = Utterance(role="user", text=question)
-    cut = _cost(asked, count) > room
-    if cut:
-        asked = Utterance(role="user", text=_shorten(question, room - OVERHEAD, count))
-    room -= _cost(asked, count)
-    first = len(history)
-    for start, cost in _exchanges(history, count):
-        if cost > room:
-            break
-        room -= cost
-        first = start
-    kept = history[first:]
-    return Prompt(messages=(*head, *kept, asked), tokens=budget - room, forgotten=first, cut=cut)
+    whole = budget - FRAME - sum(_cost(utterance, count) for utterance in head)
+
+    def read(text: str) -> str:
+        return shortened(text, room=whole - overhead(count), share=budget // ATTACHED, count=count)
+
+    asked = Utterance(role="user", text=read(question))
+    left = whole - _cost(asked, count)
+    noted = _noted(notes, min(left, budget // 4), count)
+    left -= sum(_cost(utterance, count) for utterance in noted)
+    past = [replace(said, text=read(said.text)) if said.role == "user" else said for said in history]
+    room = left - max(0, budget // ASKING - _cost(asked, count))
+    first = _first(past, [_cost(utterance, count) for utterance in past], room)
+    left -= sum(_cost(utterance, count) for utterance in past[first:])
+    return Prompt(
+        messages=(*head, *noted, *past[first:], asked),
+        tokens=budget - left,
+        forgotten=first,
+        cut=asked.text != question,
+    )
+
+
+def recent(said: Sequence[Utterance], most: int) -> int:
+    """Return where to begin with what was said last, which is ``most`` utterances or all there are.
+
+    It is trimmed like a history that does not fit, so that the beginning does not move with everything that is said.
+    """
+    return 0 if len(said) < most else _first(said, [1] * len(said), most, whole=False)
+
+
+def overhead(count: Callable[[str], int]) -> int:
+    """Return how many tokens an utterance has beside its text, for the model whose texts ``count`` counts."""
+    return max(OVERHEAD, count("assistant") + MARKS)
 
 
 def _cost(utterance: Utterance, count: Callable[[str], int]) -> int:
-    return count(utterance.text) + OVERHEAD
+    return count(utterance.text) + overhead(count)
 
 
-def _exchanges(history: Sequence[Utterance], count: Callable[[str], int]) -> Iterator[tuple[int, int]]:
-    """Yield where each exchange starts and what it costs, the latest first."""
-    cost = 0
-    for number in range(len(history) - 1, -1, -1):
-        utterance = history[number]
-        cost += count(utterance.text) + OVERHEAD
-        if utterance.role == "user" or number == 0:
-            yield number, cost
-            cost = 0
+def _noted(notes: str, room: int, count: Callable[[str], int]) -> Sequence[Utterance]:
+    """Return ``notes`` as an exchange of their own, for templates that want people and model to take turns."""
+    noted = Utterance(role="assistant", text=NOTED)
+    room -= _cost(noted, count) + overhead(count)
+    if not notes or count(NOTES + CUT) > room:
+        return ()
+    text = NOTES + notes
+    if count(text) > room:
+        text = text[: fitting(text, room, count, CUT)] + CUT
+    return Utterance(role="user", text=text), noted
 
 
-def _shorten(text: str, room: int, count: Callable[[str], int]) -> str:
-    low, high = 0, len(text)
-    while low < high:  # the longest beginning that fits together with the notice
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if count(text[:middle] + CUT) <= room else (low, middle - 1)
-    return text[:low] + CUT
+def _first(past: Sequence[Utterance], costs: Sequence[int], room: int, *, whole: bool = True) -> int:
+    """Return where of ``past`` to begin: see this module's docstring. ``whole``: with everything, if that fits."""
+    starts = [number for number, said in enumerate(past) if said.role == "user"]
+    ends = [*starts[1:], len(past)]
+    cost, fits, enough = 0, len(past), list[tuple[bytes, int]]()
+    for start, end in zip(reversed(starts), reversed(ends), strict=False):
+        cost += sum(costs[start:end])
+        if cost > room:
+            break
+        fits = start
+        if cost >= room * LOW:
+            enough.append((_order(past[start:end]), start))
+    else:
+        if whole:
+            return fits
+    return min(enough)[1] if enough else fits
+
+
+def _order(exchange: Sequence[Utterance]) -> bytes:
+    """Return what the exchange is sorted by: as good as random, the same for the same words."""
+    hashed = blake2b(digest_size=8)
+    for said in exchange:
+        hashed.update(said.text.encode("utf-8", "surrogatepass"))
+    return hashed.digest()

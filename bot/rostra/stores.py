@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from .chat import Utterance
+from .chat import Role, Sampling
 from .delivery.reply import Reply
 from .events import Event
 from .places import Person, Place
 from .protocols import Accepted, Duplicate
 from .turns import Step
 from .verdicts import Direction, Judged, Verdict
+from .versions import ModelVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,24 @@ class Entry:
     event: Event
     reply: Reply
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A question or an answer as it is remembered, and the reply it belongs to."""
+
+    reply: str
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What was said in a place up to the answer ``reply``, in short."""
+
+    id: str
+    reply: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +168,24 @@ class Ledger(Protocol):
 class Conversations(Protocol):
     """What was said in each place, as far as the bot may remember it."""
 
-    async def recall(self, place: Place, limit: int) -> Sequence[Utterance]:
+    async def recall(self, place: Place, limit: int) -> Sequence[Said]:
         """Return the last ``limit`` utterances of the place, oldest first."""
         ...
 
     def remember(self, event: Event, reply: str, question: str, answer: str) -> None:
         """Add a question and the answer that was released to it."""
+        ...
+
+    async def summary(self, place: Place) -> Summary | None:
+        """Return what stands for what was said before what is still read, where there is such a thing."""
+        ...
+
+    async def summarise(self, event: Event, text: str, *, replies: Sequence[str], follows: str = "") -> bool:
+        """Put ``text`` in place of the summary with the id ``follows`` (none: there is none yet) of the event's place.
+
+        It was made of that one and of the exchanges with ``replies``, oldest first, and expires with the oldest of all.
+        Return False, and keep nothing, if any of them is no longer there: it was forgotten, has expired, or was erased.
+        """
         ...
 
     async def forget(self, place: Place) -> int:
@@ -265,7 +296,34 @@ class Sanctions(Protocol):
         ...
 
 
-class Store(Ledger, Conversations, Journal, Choices, Policies, Reviews, Sanctions, Protocol):
+class Versions(Protocol):
+    """What answers: versions of models, and how answers are drawn. Nothing is ever changed, and nothing expires."""
+
+    async def model_version(self, version: ModelVersion) -> str:
+        """Keep ``version`` unless it is there, and return its id.
+
+        Raises `StoreError` if the version it was made from is not there.
+        """
+        ...
+
+    async def model_versions(self) -> Sequence[ModelVersion]:
+        """Return all versions by name, and those of one name oldest first."""
+        ...
+
+    async def version_of(self, id_: str) -> ModelVersion | None:
+        """Return one version."""
+        ...
+
+    async def sampling_config(self, sampling: Sampling) -> str:
+        """Keep how answers are drawn (`rostra.versions.canonical`) unless it is there, and return its id."""
+        ...
+
+    async def sampling_of(self, id_: str) -> Sampling | None:
+        """Return one way of drawing answers, as far as it was kept."""
+        ...
+
+
+class Store(Ledger, Conversations, Journal, Choices, Policies, Reviews, Sanctions, Versions, Protocol):
     """All of it."""
 
     async def purge(self, before: datetime) -> int:

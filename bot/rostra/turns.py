@@ -42,8 +42,10 @@ class Trace:
 class Turn:
     """One event on its way inward. A stage that enriches it passes ``replace(turn, …)`` on.
 
-    ``question`` is the text to answer: the message and what could be read of its attachments. ``reply`` is the
-    id that every action about this turn carries, and the trace id that refusals name.
+    ``question`` is the text to answer: the message and what could be read of its attachments, as
+    `rostra.attached.joined` puts them together, so that whoever judges the question judges all of it. ``reply`` is the
+    id that every action about this turn carries, and the trace id that refusals name. ``replies`` has the reply that
+    each utterance of ``history`` belongs to; ``summary`` tells what was said before, where that is kept.
     """
 
     event: Event
@@ -55,6 +57,8 @@ class Turn:
     capabilities: Capabilities
     trace: Trace
     history: tuple[Utterance, ...] = ()
+    replies: tuple[str, ...] = ()
+    summary: str = ""
     system: str = ""
 
     @property

@@ -47,9 +47,10 @@ def stage(inner: Handler, *, court: Court, refusals: Refusals, language: str) ->
             await emit(words.instead(ruling))
             return
         history = _fit(turn, court)
+        summary = court.fit(clean(turn.summary), turn.place) if turn.summary else ""
         answered = turn
-        if text != turn.question or history != turn.history:
-            answered = replace(turn, question=text, history=history)
+        if (text, history, summary) != (turn.question, turn.history, turn.summary):
+            answered = replace(turn, question=text, history=history, summary=summary)
         answer = Answer(answered, emit, court, words, _hold(turn, sheet, ruling))
         if ruling.action == "warn":
             answer.warn(ruling)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from rostra.chat import Sampling
 from rostra.clock import SystemClock
 from rostra.errors import StoreError
 from rostra.storage import open_store
@@ -25,6 +26,7 @@ from rostra.testing.dockets import case, sanction
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, AWKWARD, ROOM, every_kind, question
 from rostra.testing.stores import accepted, answered, given_up
+from rostra.versions import ModelVersion, sampling_id
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -72,6 +74,10 @@ async def put_on_the_docket(store: Store) -> None:
     await store.decide(await store.queue(event, reply.id, case()), "wrong", actor=ANN, adapter=ROOM.adapter)
     await store.change_policy("default", {"hold": "full"}, what="hold", actor=ANN, adapter=ROOM.adapter)
     await store.sanction(ANN, ROOM, sanction("strike"))
+    await store.sampling_config(Sampling(seed=1))
+    parent = ""
+    for name in "abcdef":  # ids are hashes, so that some come before what they were made from
+        parent = await store.model_version(ModelVersion(name=name, content=name * 64, parent=parent))
 
 
 async def everything(store: Any) -> tuple[Any, ...]:
@@ -84,6 +90,8 @@ async def everything(store: Any) -> tuple[Any, ...]:
         await store.policies(),
         await store.reviews(None, decided=True),
         await store.sanctions(ANN, ROOM),
+        await store.model_versions(),
+        await store.sampling_of(sampling_id(Sampling(seed=1))),
         await store.verify_audit(),
     )
 

@@ -22,7 +22,7 @@ from rostra.storage.schema import metadata
 from rostra.storage.sql import SqlStore
 from rostra.stores import Store
 from rostra.testing.dockets import case, sanction
-from rostra.testing.samples import ANN, NOON, ROOM, STEPS, VERDICTS, question
+from rostra.testing.samples import ANN, NOON, ROOM, STEPS, THREAD, VERDICTS, question
 from rostra.testing.stores import accepted, answered
 
 TEXT = "the heron flies at midnight"
@@ -44,6 +44,7 @@ def planted() -> list[Event]:
 
 
 async def say_everything(store: Store) -> None:
+    told = ""
     for event in planted():
         reply = await accepted(store, event)
         reply = ask(reply, Begin(reply=reply.id, text=TEXT))
@@ -51,6 +52,8 @@ async def say_everything(store: Store) -> None:
         reply = arrived(reply, Receipt(shown=(f"{USER}-1",)))
         await store.advance(reply)
         store.remember(event, reply.id, TEXT, f"You said: {TEXT}")
+        assert await store.summarise(event, f"They said {TEXT}", replies=[reply.id], follows=told)
+        told = getattr(await store.summary(event.place), "id", "")
         store.explain(event, reply.id, STEPS, VERDICTS)
         reply = ask(reply, Finish(reply=reply.id, text=f"You said: {TEXT}"))
         await store.advance(reply)
@@ -93,6 +96,25 @@ async def test_neither_text_nor_platform_ids_can_be_found_in_the_database(url: s
                 assert b64encode(b"." * shift + secret.encode())[4:-4] not in found
     async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
         assert [entry.event for entry in await store.dead()] == planted()
+
+
+async def test_summaries_of_what_an_erased_person_said_go_with_them(url: str, tmp_path: Path) -> None:
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert isinstance(store, SqlStore)
+        both = [(await answered(store, question(author=author))).id for author in (BEN, ANN)]
+        last = question(author=ANN)
+        assert await store.summarise(last, "Ben said why.", replies=both)
+        elsewhere = question(author=ANN, place=THREAD)
+        told = await answered(store, elsewhere)
+        assert await store.summarise(elsewhere, "Ann said why.", replies=[told.id])
+
+        assert await store.shred("test", USER)
+
+        assert await store.summary(ROOM) is None, "whoever it was made for, Ben's words are in it"
+        assert not await store.summarise(last, "Ben said why.", replies=both)
+        left = await store.summary(THREAD)
+        assert left is not None
+        assert left.text == "Ann said why."
 
 
 async def test_somebody_whose_key_is_destroyed_leaves_nothing_that_can_be_read(

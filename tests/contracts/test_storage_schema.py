@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DatabaseError
 
+from rostra.chat import Sampling
 from rostra.clock import SystemClock
 from rostra.errors import StoreError
 from rostra.storage import migrate as migrating
@@ -28,6 +29,7 @@ from rostra.testing.dockets import case
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, NOON, ROOM, question
 from rostra.testing.stores import answered
+from rostra.versions import ModelVersion
 
 SCRIPTS = Path(migrating.__file__).with_name("migrations")
 OLD = UUID(int=1)
@@ -96,6 +98,8 @@ UPDATES = {
     "audit_log": "UPDATE {} SET seq = 0",
     "policy_version": "UPDATE {} SET number = 7",
     "review_decision": "UPDATE {} SET item_id = id",
+    "model_version": "UPDATE {} SET parent_id = id",
+    "sampling_config": "UPDATE {} SET params = '{{}}'",
 }
 
 
@@ -113,6 +117,8 @@ async def test_the_database_itself_refuses_to_change_what_is_append_only(
         await store.audit(ANN, "change", ROOM.key, {})
         await store.change_policy("default", {}, what="nothing", actor=None)
         await store.decide(await store.queue(event, reply.id, case()), "approve", actor=None)
+        await store.model_version(ModelVersion(name="tiny"))
+        await store.sampling_config(Sampling())
     opened = Database(url_of(url, tmp_path))
     try:
         with pytest.raises(DatabaseError, match="append only"), opened.writing.begin() as connection:

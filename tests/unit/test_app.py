@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from rostra import ConfigError
+from rostra import ConfigError, Sampling
 from rostra.app import open_app
 from rostra.config import Settings, load
 from rostra.testing.platform import FakePlatform
@@ -108,3 +108,29 @@ async def test_a_bot_without_a_moderator_does_not_start(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "").model_copy(update={"moderators": {}})
     with pytest.raises(ConfigError, match="moderator"):
         await answers(settings)
+
+
+async def test_what_answers_is_kept_and_every_answer_says_what_made_it(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        """
+        [answerers.default]
+        model = "canned"
+        sampling = { temperature = 0.3, max_tokens = 99 }
+        """,
+    )
+    platform = FakePlatform()
+    async with open_app(settings, adapters={platform.name: platform}) as app:
+        running = asyncio.ensure_future(app.run())
+        asked = platform.say("hello")
+        await platform.answered(1)
+        app.stop()
+        await running
+        store = app.parts.store
+        (version,) = await store.model_versions()
+        assert (version.name, version.source) == ("canned", "canned")
+        found = await store.explanation(asked.place)
+        assert found is not None
+        (facts,) = [dict(step.facts) for step in found.steps if (step.stage, step.what) == ("answer", "asked")]
+        assert facts["model_version"] == version.id
+        assert await store.sampling_of(str(facts["sampling_config"])) == Sampling(temperature=0.3, max_tokens=99)

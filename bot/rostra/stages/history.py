@@ -8,12 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..actions import Action, Append, Begin, Emit, Finish, Replace, Retract
+from ..chat import Utterance
+from ..prompts import RECALLED
 from ..stores import Conversations
 from ..turns import Handler, Stage, Turn
 
 
-def remember(conversations: Conversations, *, utterances: int = 40) -> Stage:
-    """Give the inner handler the last ``utterances`` of the place, and keep what it answers."""
+def remember(conversations: Conversations, *, utterances: int = RECALLED, summarised: bool = False) -> Stage:
+    """Give the inner handler the last ``utterances`` of the place, and keep what it answers.
+
+    ``summarised``: give it what stands for those before, too.
+    """
 
     def stage(inner: Handler) -> Handler:
         async def handle(turn: Turn, emit: Emit) -> None:
@@ -36,9 +41,16 @@ def remember(conversations: Conversations, *, utterances: int = 40) -> Stage:
                         pass
                 await emit(action)
 
-            history = tuple(await conversations.recall(turn.place, utterances))
+            said = await conversations.recall(turn.place, utterances)
+            summary = await conversations.summary(turn.place) if summarised else None
+            recalled = replace(
+                turn,
+                history=tuple(Utterance(role=one.role, text=one.text) for one in said),
+                replies=tuple(one.reply for one in said),
+                summary="" if summary is None else summary.text,
+            )
             try:
-                await inner(replace(turn, history=history), heard)
+                await inner(recalled, heard)
             finally:
                 if released:  # broken off: what people saw of it is part of the conversation
                     conversations.remember(turn.event, turn.reply, turn.question, released)

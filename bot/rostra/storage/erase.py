@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from . import summaries
 from .people import Scope
 from .schema import (
     content,
@@ -33,6 +34,7 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
     connection.execute(sa.update(keyring).values(generation=keyring.c.generation + 1))
     connection.execute(sa.delete(platform_account).where(platform_account.c.person_id.in_(found)))
     connection.execute(sa.delete(person_key).where(person_key.c.person_id.in_(found)))
+    summaries.remove_with(connection, found)
     connection.execute(
         sa.update(content).where(content.c.person_id.in_(found)).values(body=None, erased_at=scope.now)
     )

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..chat import Utterance
 from ..places import Place
+from ..stores import Said
 from .recent import Recent
 
 PLACES = 2_000
@@ -22,7 +22,7 @@ class Slot:
     """What is known of one place. ``good_for`` utterances; fewer than 0 while they are being read."""
 
     good_for: int = -1
-    said: deque[Utterance] = field(default_factory=lambda: deque[Utterance](maxlen=UTTERANCES))
+    said: deque[Said] = field(default_factory=lambda: deque[Said](maxlen=UTTERANCES))
 
 
 class History:
@@ -31,7 +31,7 @@ class History:
     def __init__(self, places: int = PLACES) -> None:
         self._slots: Recent[Place, Slot] = Recent(places)
 
-    def recall(self, place: Place, limit: int) -> Sequence[Utterance] | None:
+    def recall(self, place: Place, limit: int) -> Sequence[Said] | None:
         """Return the last ``limit`` utterances, or None where they must be read."""
         slot = self._slots.get(place)
         if slot is None or slot.good_for < limit:
@@ -47,14 +47,14 @@ class History:
         self._slots.put(place, slot)
         return slot
 
-    def read(self, place: Place, slot: Slot | None, limit: int, said: Sequence[Utterance]) -> None:
+    def read(self, place: Place, slot: Slot | None, limit: int, said: Sequence[Said]) -> None:
         """Keep what was read, unless something changed meanwhile."""
         if slot is None or self._slots.get(place) is not slot:
             return
         slot.said.extend(said)
         slot.good_for = limit if len(said) >= limit else UTTERANCES
 
-    def add(self, place: Place, *said: Utterance) -> None:
+    def add(self, place: Place, *said: Said) -> None:
         """Add what was said just now."""
         slot = self._slots.get(place)
         if slot is None:

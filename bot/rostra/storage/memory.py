@@ -6,6 +6,7 @@ what is unfinished never does.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,16 +17,17 @@ from typing import Any, TypeVar
 from uuid_utils import uuid7
 
 from ..actions import Address
-from ..chat import Utterance
+from ..chat import Sampling
 from ..clock import Clock
 from ..delivery.reply import Reply, State
 from ..errors import StoreError
 from ..events import Event
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
-from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Sanction
+from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Said, Sanction, Summary
 from ..turns import Step
 from ..verdicts import Judged
+from ..versions import ModelVersion, canonical, sampling_from, sampling_id
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -63,15 +65,16 @@ class _Row:
 
 
 @dataclass(slots=True)
-class _Said:
-    reply: str
+class _Heard:
     at: datetime
-    utterance: Utterance
+    said: Said
 
 
 @dataclass(slots=True)
 class _PlaceRecord:
-    said: deque[_Said]
+    said: deque[_Heard]
+    summary: Summary | None = None
+    told_since: datetime | None = None
     explained: OrderedDict[str, Explanation] = field(default_factory=OrderedDict[str, Explanation])
 
 
@@ -87,6 +90,8 @@ class MemoryStore:
         self._places: OrderedDict[Place, _PlaceRecord] = OrderedDict()
         self._choices: OrderedDict[Place, dict[str, str]] = OrderedDict()
         self._versions: dict[str, list[PolicyChange]] = {}
+        self._models: dict[str, ModelVersion] = {}
+        self._samplings: dict[str, Sampling] = {}
         self._cases: OrderedDict[str, Review] = OrderedDict()
         self._sanctions: deque[tuple[tuple[str, str], Sanction]] = deque(maxlen=self._bounds.sanctions)
         self.changes: deque[Change] = deque(maxlen=self._bounds.done)
@@ -129,19 +134,34 @@ class MemoryStore:
         row = self._row(reply)
         return None if row is None else _entry(row)
 
-    async def recall(self, place: Place, limit: int) -> Sequence[Utterance]:
+    async def recall(self, place: Place, limit: int) -> Sequence[Said]:
         record = self._places.get(place)
         if record is None:
             return []
         self._places.move_to_end(place)
         start = max(0, len(record.said) - limit)
-        return [said.utterance for said in islice(record.said, start, None)]
+        return [heard.said for heard in islice(record.said, start, None)]
 
     def remember(self, event: Event, reply: str, question: str, answer: str) -> None:
         said = self._at(event.place).said
         at = self._clock.now()
-        said.append(_Said(reply, at, Utterance(role="user", text=question)))
-        said.append(_Said(reply, at, Utterance(role="assistant", text=answer)))
+        said.append(_Heard(at, Said(reply=reply, role="user", text=question)))
+        said.append(_Heard(at, Said(reply=reply, role="assistant", text=answer)))
+
+    async def summary(self, place: Place) -> Summary | None:
+        record = self._places.get(place)
+        return None if record is None else record.summary
+
+    async def summarise(self, event: Event, text: str, *, replies: Sequence[str], follows: str = "") -> bool:
+        record = self._at(event.place)
+        at = {heard.said.reply: heard.at for heard in record.said}
+        there = "" if record.summary is None else record.summary.id
+        if there != follows or not replies or not at.keys() >= set(replies):
+            return False
+        if record.summary is None or record.told_since is None:
+            record.told_since = at[replies[0]]
+        record.summary = Summary(id=uuid7().hex, reply=replies[-1], text=text)
+        return True
 
     async def forget(self, place: Place) -> int:
         record = self._places.get(place)
@@ -149,6 +169,7 @@ class MemoryStore:
             return 0
         count = len(record.said)
         record.said.clear()
+        record.summary = record.told_since = None
         return count
 
     def explain(self, event: Event, reply: str, steps: Sequence[Step], verdicts: Sequence[Judged]) -> None:
@@ -291,16 +312,40 @@ class MemoryStore:
         found = (one for where, one in reversed(self._sanctions) if where == here and one.at >= since)
         return list(islice(found, max(limit, 0)))
 
+    async def model_version(self, version: ModelVersion) -> str:
+        if version.parent and version.parent not in self._models:
+            raise StoreError(
+                f"the version that {version.name!r} was made from, {version.parent!r}, is unknown"
+            )
+        self._models.setdefault(version.id, version)
+        return version.id
+
+    async def model_versions(self) -> Sequence[ModelVersion]:
+        return sorted(self._models.values(), key=lambda version: version.name)
+
+    async def version_of(self, id_: str) -> ModelVersion | None:
+        return self._models.get(id_)
+
+    async def sampling_config(self, sampling: Sampling) -> str:
+        id_ = sampling_id(sampling)
+        self._samplings.setdefault(id_, sampling_from(json.loads(canonical(sampling))))
+        return id_
+
+    async def sampling_of(self, id_: str) -> Sampling | None:
+        return self._samplings.get(id_)
+
     async def purge(self, before: datetime) -> int:
         old = [reply for reply, row in self._done.items() if row.done_at is not None and row.done_at < before]
         contents = sum(self._remove(reply) for reply in old)
         for record in self._places.values():
             count = len(record.said)
             record.said = deque(
-                (said for said in record.said if said.at >= before or said.reply in self._open),
+                (heard for heard in record.said if heard.at >= before or heard.said.reply in self._open),
                 maxlen=self._bounds.utterances,
             )
             contents += count - len(record.said)
+            if record.told_since is not None and record.told_since < before:
+                record.summary = record.told_since = None
             for reply, explanation in list(record.explained.items()):
                 if explanation.at < before and reply not in self._open:
                     del record.explained[reply]

@@ -9,8 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from . import summaries
 from .people import Scope
-from .schema import content, inbox, message, outbox, review_item, sanction, trace
+from .schema import content, inbox, message, outbox, review_item, sanction, summary, trace
 
 PORTION = 500
 """Replies in one transaction."""
@@ -30,7 +31,9 @@ def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
     replies = [row.reply_id for row in old]
     said = connection.scalars(_SAID, {"replies": replies}).all()
     cases = connection.scalars(_CASES, {"replies": replies}).all()
-    contents = [*replies, *said, *cases, *(row.content_id for row in old if row.content_id is not None)]
+    told = summaries.since(connection, replies)
+    contents = [*replies, *said, *told, *cases, *(row.content_id for row in old if row.content_id is not None)]
+    connection.execute(sa.delete(summary).where(summary.c.id.in_(told)))
     connection.execute(sa.delete(message).where(message.c.reply_id.in_(replies)))
     connection.execute(
         sa.update(review_item)

@@ -13,12 +13,11 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from ..actions import Address
-from ..chat import Utterance
 from ..codec import from_plain, load, load_event, load_reply, parse
 from ..delivery.reply import Reply, State
 from ..errors import StoreError
 from ..places import Person, Place
-from ..stores import Entry, Explanation, Judgement
+from ..stores import Entry, Explanation, Judgement, Said
 from ..turns import Step
 from ..verdicts import Judged
 from .keys import Keyring
@@ -48,17 +47,19 @@ def dead(connection: Connection, keyring: Keyring) -> Sequence[Entry]:
     return _entries(keyring, connection.execute(_DEAD))
 
 
-def recall(connection: Connection, keyring: Keyring, place: Place, limit: int) -> Sequence[Utterance]:
+def recall(connection: Connection, keyring: Keyring, place: Place, limit: int) -> Sequence[Said]:
     """Return what was said last in ``place``, oldest first, as far as it can still be unsealed."""
     driver = bulk(connection.dialect.name)
     found = connection.exec_driver_sql(
         driver.said, {"lookup": lookup_of(keyring, place), "limit": max(limit, 0)}
     ).all()
     return [
-        Utterance(
-            role=role, text=keyring.open(wrapped, driver.bytes(id_), body).decode("utf-8", "surrogatepass")
+        Said(
+            reply=driver.bytes(reply).hex(),
+            role=role,
+            text=keyring.open(wrapped, driver.bytes(id_), body).decode("utf-8", "surrogatepass"),
         )
-        for id_, role, owner, body, wrapped in reversed(found)
+        for id_, reply, role, owner, body, wrapped in reversed(found)
         if body is not None and (owner is None or wrapped is not None)
     ]
 

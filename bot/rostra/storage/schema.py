@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-REVISION = "0002"
+REVISION = "0004"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
 NAMING = {
@@ -28,7 +28,14 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-APPEND_ONLY = ("verdict", "audit_log", "policy_version", "review_decision")
+APPEND_ONLY = (
+    "verdict",
+    "audit_log",
+    "policy_version",
+    "review_decision",
+    "model_version",
+    "sampling_config",
+)
 """Tables whose rows the database itself refuses to change or remove."""
 
 
@@ -302,4 +309,42 @@ sanction = sa.Table(
     _at("at"),
     _at("until", index=True),
     sa.Index(None, "person_id", "workspace_id"),
+)
+summary = sa.Table(
+    "summary",
+    metadata,
+    _key(sa.ForeignKey("content.id")),
+    sa.Column("conversation_id", Key, sa.ForeignKey("conversation.id"), nullable=False, unique=True),
+    # The replies to the oldest and the newest question it tells of; it goes with the oldest.
+    sa.Column("since_id", Key, nullable=False, index=True),
+    sa.Column("reply_id", Key, nullable=False),
+    # The last message it tells of: before a fresh start or after.
+    sa.Column("upto_id", Key, nullable=False),
+    _at("created_at"),
+)
+model_version = sa.Table(
+    "model_version",
+    metadata,
+    # Made of what the version is: `rostra.versions.ModelVersion.id`.
+    _key(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", _one_of("kind", "base", "sft", "reward", "policy", "external"), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    # SHA-256 of weights, tokenizer and configuration; empty where nobody sees them.
+    sa.Column("content", sa.String(64), nullable=False),
+    sa.Column("parameters", sa.BigInteger),
+    sa.Column("licence", sa.Text, nullable=False),
+    # Deferred, so that a backup may bring children before their parents.
+    sa.Column("parent_id", Key, sa.ForeignKey("model_version.id", deferrable=True, initially="DEFERRED")),
+    _at("made_at", nullable=True),
+    sa.Column("meta", sa.JSON, nullable=False),
+    _at("at"),
+)
+sampling_config = sa.Table(
+    "sampling_config",
+    metadata,
+    # Made of the parameters: `rostra.versions.sampling_id`.
+    _key(),
+    sa.Column("params", sa.JSON, nullable=False),
+    _at("at"),
 )

@@ -12,17 +12,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from uuid_utils.compat import uuid7
 
-from ..chat import Utterance
+from ..chat import Sampling
 from ..clock import Clock
 from ..delivery.reply import Reply
 from ..errors import StoreError
 from ..events import Event
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
-from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Sanction
+from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Said, Sanction, Summary
 from ..turns import Step
 from ..verdicts import Judged
-from . import erase, policies, reads, reviews, sanctions
+from ..versions import ModelVersion
+from . import erase, policies, reads, reviews, sanctions, summaries, versions
 from .audit import Verified, append, verify
 from .database import Database
 from .history import History
@@ -87,7 +88,7 @@ class SqlStore:
             return None
         return await self.read(lambda connection: reads.entry(connection, self._keyring, id_))
 
-    async def recall(self, place: Place, limit: int) -> Sequence[Utterance]:
+    async def recall(self, place: Place, limit: int) -> Sequence[Said]:
         known = self._known_history().recall(place, limit)
         if known is not None:
             return known
@@ -102,8 +103,17 @@ class SqlStore:
         work = Remember(event, _id(reply), question, answer, ids, self._clock.now())
         self._put(event.place, work)
         self._history.add(
-            event.place, Utterance(role="user", text=question), Utterance(role="assistant", text=answer)
+            event.place,
+            Said(reply=work.reply.hex, role="user", text=question),
+            Said(reply=work.reply.hex, role="assistant", text=answer),
         )
+
+    async def summary(self, place: Place) -> Summary | None:
+        return await self.read(lambda connection: summaries.current(connection, self._keyring, place))
+
+    async def summarise(self, event: Event, text: str, *, replies: Sequence[str], follows: str = "") -> bool:
+        id_, told, before = uuid7(), [_id(reply) for reply in replies], _id(follows) if follows else None
+        return await self.write(lambda scope: summaries.put(scope, id_, event, text, told, before))
 
     async def forget(self, place: Place) -> int:
         def forget(scope: Scope) -> int:
@@ -230,6 +240,27 @@ class SqlStore:
         return await self.read(
             lambda connection: sanctions.in_workspace(connection, self._keyring, place, since, max(limit, 0))
         )
+
+    async def model_version(self, version: ModelVersion) -> str:
+        return await self.write(lambda scope: versions.add_version(scope, version))
+
+    async def model_versions(self) -> Sequence[ModelVersion]:
+        return await self.read(versions.versions)
+
+    async def version_of(self, id_: str) -> ModelVersion | None:
+        wanted = _id_or_none(id_)
+        if wanted is None:
+            return None
+        return await self.read(lambda connection: versions.find_version(connection, wanted))
+
+    async def sampling_config(self, sampling: Sampling) -> str:
+        return await self.write(lambda scope: versions.add_sampling(scope, sampling))
+
+    async def sampling_of(self, id_: str) -> Sampling | None:
+        wanted = _id_or_none(id_)
+        if wanted is None:
+            return None
+        return await self.read(lambda connection: versions.find_sampling(connection, wanted))
 
     async def purge(self, before: datetime) -> int:
         total, more = 0, True

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 
 from .schema import (
     content,
@@ -47,7 +47,7 @@ class Bulk:
     Each takes rows as dicts by column name, of values that ``key`` and ``moment`` made fit for the driver; in
     updates, ``key`` is the row's key. Those that insert skip what is there already, so that a batch whose commit
     got lost on the way can be tried again. ``said`` reads ``limit`` messages of the conversation with ``lookup``,
-    last ones first: id, role, owner, body, wrapped key. ``bytes`` undoes ``key``.
+    last ones first: id, reply, role, owner, body, wrapped key. ``bytes`` undoes ``key``.
     """
 
     content: str
@@ -103,7 +103,14 @@ def bulk(dialect: str) -> Bulk:
         .values(processed_at=sa.bindparam("processed_at")),
     }
     made["said"] = (
-        sa.select(message.c.id, message.c.role, content.c.person_id, content.c.body, person_key.c.wrapped)
+        sa.select(
+            message.c.id,
+            message.c.reply_id,
+            message.c.role,
+            content.c.person_id,
+            content.c.body,
+            person_key.c.wrapped,
+        )
         .select_from(conversation)
         .join(message, message.c.conversation_id == conversation.c.id)
         .join(content, content.c.id == message.c.id)
@@ -131,6 +138,11 @@ def _new(dialect: str) -> Callable[..., Any]:
         return _INSERTS[dialect](table).values(values).on_conflict_do_nothing()
 
     return new
+
+
+def added_once(connection: Connection, table: sa.Table) -> sa.Executable:
+    """Return the statement that adds rows to ``table`` unless there are some with the same key."""
+    return cast("sa.Executable", _INSERTS[connection.dialect.name](table).on_conflict_do_nothing())
 
 
 def _dialect(name: str) -> Dialect:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 
 from ..actions import Address, Begin, Finish, Receipt, Show
-from ..chat import Utterance
 from ..delivery.reply import Reply, State, arrived, ask, failed, give_up, resend
 from ..errors import StoreError
 from ..events import Event, Message
@@ -19,6 +18,8 @@ from ..stores import Store
 from ..views import Button, Buttons, File, Text, View
 from .dockets import DocketContract
 from .samples import ANN, AWKWARD, ROOM, STEPS, THREAD, VERDICTS, every_kind, question
+from .summaries import SummaryContract
+from .versions import VersionContract
 
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(2990, 1, 1, tzinfo=UTC)
@@ -54,7 +55,7 @@ async def given_up(store: Store, event: Event) -> Reply:
     return reply
 
 
-class StoreContract(DocketContract):
+class StoreContract(DocketContract, SummaryContract, VersionContract):
     """Tests for one store, which is empty when each begins.
 
     ::
@@ -208,10 +209,20 @@ class StoreContract(DocketContract):
         await answered(store, question("one?"), "one.")
         await answered(store, question(AWKWARD), AWKWARD)
         said = [("user", "one?"), ("assistant", "one."), ("user", AWKWARD), ("assistant", AWKWARD)]
-        expected = [Utterance(role=role, text=text) for role, text in said]  # type: ignore[arg-type]  # a Role each
-        assert list(await store.recall(ROOM, 10)) == expected
-        assert list(await store.recall(ROOM, 3)) == expected[1:]
+        recalled = list(await store.recall(ROOM, 10))
+        assert [(one.role, one.text) for one in recalled] == said
+        assert list(await store.recall(ROOM, 3)) == recalled[1:]
         assert list(await store.recall(ROOM, 0)) == []
+
+    @pytest.mark.asyncio
+    async def test_what_is_recalled_names_the_reply_it_belongs_to(self, store: Store) -> None:
+        replies = [(await answered(store, question())).id for _ in range(2)]
+        expected = [replies[0], replies[0], replies[1], replies[1]]
+        assert [one.reply for one in await store.recall(ROOM, 10)] == expected
+        event = question("now?")
+        last = await accepted(store, event)
+        store.remember(event, last.id, "now?", "now.")
+        assert [one.reply for one in await store.recall(ROOM, 10)] == [*expected, last.id, last.id]
 
     @pytest.mark.asyncio
     async def test_what_was_just_remembered_is_recalled_before_it_is_on_disk(self, store: Store) -> None:
