@@ -1,194 +1,174 @@
-"""Answers from a model that transformers loads, one at a time, token by token. Runs in the model's own process."""
+"""From conversations in words to answers in words, many at once. Runs in the model's own process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from rostra.chat import Sampling
-from rostra.errors import ModelError
+from rostra.chat import FinishReason
 
 from .conversation import Conversation
+from .engine import Engine, Made, Request
+from .engine import load as load_engine
 from .text import Detokenizer, Stops
 from .wire import Generate, Load, Text
-
-PREFILL = 256
-"""Tokens of a prompt read at once: between two portions (half a second each on one core) an answer can be stopped."""
-
-REMEMBERED = 256
-"""Tokens that the repetition penalty looks back."""
-
 
 TEMPERATURE, TOP_P = 0.7, 0.95
 """For models whose makers recommend nothing, or greedy answers, which repeat themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """A loaded model. ``ends`` are the tokens that end an answer."""
+class Speech:
+    """How a model is spoken to and what it says: its layout, its tokens as text, and what its makers recommend.
 
-    model: Any
+    ``ends`` are the tokens that end an answer.
+    """
+
     conversation: Conversation
     decode: Callable[[Sequence[int]], str]
     ends: frozenset[int]
-    penalty: float
-    window: int
+    penalty: float = 1.0
     temperature: float = TEMPERATURE
     top_p: float = TOP_P
 
-    def answer(self, request: Generate, stopped: Callable[[], bool]) -> Iterator[Text]:
-        """Yield the pieces of an answer, every choice with its finish, or until ``stopped``.
 
-        Raises `ModelError` if the prompt leaves no room for an answer.
-        """
-        prompt = self.conversation.tokens(request.messages)
-        room = self.window - len(prompt)
-        if room < 1:
-            raise ModelError(
-                f"the prompt has {len(prompt)} tokens; the window has {self.window}, answer included"
-            )
-        sampling = self.resolved(request.sampling)
-        stops = (*sampling.stop, *self.conversation.stops)
-        # A choice is drawn with a seed of its own, so that it is the same whether or not others are made before it.
-        seed = int.from_bytes(os.urandom(6), "big") if sampling.seed is None else sampling.seed
-        for choice in range(max(1, sampling.n)):
-            tokens = self._tokens(prompt, sampling, seed + choice, stopped)
-            for text, finish, made in self.pieces(tokens, min(room, sampling.max_tokens), Stops(stops)):
-                yield Text(
-                    id=request.id,
-                    text=text,
-                    choice=choice,
-                    finish=finish,
-                    prompt=len(prompt) if finish else 0,
-                    completion=made if finish else 0,
-                )
-            if stopped():
-                return
+@dataclass(slots=True)
+class _Answer:
+    """A choice in the making. ``logprobs`` are of tokens whose text was not said yet."""
 
-    def pieces(self, tokens: Iterator[int], most: int, stops: Stops) -> Iterator[tuple[str, Any, int]]:
-        """Yield text, finish and number of tokens so far; ends without a finish if ``tokens`` does."""
-        characters = Detokenizer(self.decode)
-        made = 0
-        while made < most:
-            token = next(tokens, None)
-            if token is None:
-                return
-            if token in self.ends:
-                yield stops.rest(), "stop", made
-                return
-            made += 1
-            text = stops.push(characters.push(token))
-            if stops.found:
-                yield text, "stop", made
-                return
-            if text:
-                yield text, None, made
-        yield stops.rest(), "length", made
+    request: Generate
+    prompt: int
+    characters: Detokenizer
+    stops: Stops
+    made: int = 0
+    logprobs: list[float] = field(default_factory=list[float])
 
-    def resolved(self, sampling: Sampling) -> Sampling:
-        """Return ``sampling`` with the model's own where it asks for that."""
-        return replace(
-            sampling,
-            temperature=self.temperature if sampling.temperature is None else sampling.temperature,
-            top_p=self.top_p if sampling.top_p is None else sampling.top_p,
+    def text(self, one: Made, text: str, finish: FinishReason | None) -> Text:
+        logprobs, self.logprobs = tuple(self.logprobs), []
+        return Text(
+            id=one.id,
+            text=text,
+            choice=one.choice,
+            finish=finish,
+            prompt=self.prompt if finish else 0,
+            completion=self.made if finish else 0,
+            cached=one.cached if finish else 0,
+            logprobs=logprobs,
         )
 
-    def _tokens(
-        self, prompt: Sequence[int], sampling: Sampling, seed: int, stopped: Callable[[], bool]
-    ) -> Iterator[int]:
-        """Yield tokens for ever, or until ``stopped``."""
-        import torch
 
-        generator = torch.Generator().manual_seed(seed & (2**63 - 1))
-        cache: Any = None
-        logits: Any = None
-        said: list[int] = []  # the prompt is left out: an answer takes up the words of its question
-        for start in range(0, len(prompt), PREFILL):
-            if stopped():
-                return
-            logits, cache = self._forward(prompt[start : start + PREFILL], cache)
-        while not stopped():
-            token = pick(penalized(logits, said[-REMEMBERED:], self.penalty), sampling, generator)
-            yield token
-            said.append(token)
-            logits, cache = self._forward([token], cache)
+class Answers:
+    """Everybody who is answered by one model. Not for several threads at once."""
 
-    def _forward(self, tokens: Sequence[int], cache: Any) -> tuple[Any, Any]:
-        import torch
+    def __init__(self, engine: Engine, speech: Speech) -> None:
+        self.engine = engine
+        self.speech = speech
+        self._open: dict[tuple[int, int], _Answer] = {}
 
-        # The mode must not span a ``yield``: it belongs to the thread, not to the generator.
-        with torch.inference_mode():
-            out = self.model(torch.tensor([tokens]), past_key_values=cache, use_cache=True, logits_to_keep=1)
-            return out.logits[0, -1].float(), out.past_key_values
+    @property
+    def open(self) -> frozenset[int]:
+        """The numbers of the requests that are not finished."""
+        return frozenset(number for number, _ in self._open)
+
+    def begin(self, request: Generate) -> None:
+        """Take a request. Raises `ModelError` if the prompt leaves no room for an answer."""
+        sampling, speech = request.sampling, self.speech
+        prompt = speech.conversation.tokens(request.messages)
+        choices = max(1, sampling.n)
+        self.engine.submit(
+            Request(
+                id=request.id,
+                tokens=prompt,
+                max_tokens=max(1, sampling.max_tokens),
+                temperature=speech.temperature if sampling.temperature is None else sampling.temperature,
+                top_p=speech.top_p if sampling.top_p is None else sampling.top_p,
+                seed=int.from_bytes(os.urandom(6), "big") if sampling.seed is None else sampling.seed,
+                n=choices,
+                penalty=speech.penalty,
+                ends=speech.ends,
+                place=request.place,
+            )
+        )
+        for choice in range(choices):
+            stops = Stops((*sampling.stop, *speech.conversation.stops))
+            self._open[request.id, choice] = _Answer(request, len(prompt), Detokenizer(speech.decode), stops)
+
+    def cancel(self, number: int) -> None:
+        """Say no more to a request, if it is still open."""
+        if number in self.open:
+            self.engine.cancel(number)
+            self._open = {key: answer for key, answer in self._open.items() if key[0] != number}
+
+    def clear(self) -> None:
+        """Forget everybody, as after a step that failed."""
+        self.engine.clear()
+        self._open.clear()
+
+    def step(self) -> Sequence[Text]:
+        """Go on with every answer; return what there is to say. Raises what the model does."""
+        return [text for made in self.engine.step() for text in self._said(made)]
+
+    def _said(self, made: Made) -> Sequence[Text]:
+        answer = self._open[made.id, made.choice]
+        text = ""
+        if made.token is not None:
+            answer.made += 1
+            answer.logprobs += [] if made.logprob is None else [made.logprob]
+            text = answer.stops.push(answer.characters.push(made.token))
+        finish = "stop" if answer.stops.found else made.finish
+        if not finish:
+            return [answer.text(made, text, None)] if text else ()
+        if not made.finish:
+            self.engine.cancel(made.id, made.choice)
+        del self._open[made.id, made.choice]
+        return [answer.text(made, text + answer.stops.rest(), finish)]
 
 
-def pick(logits: Any, sampling: Sampling, generator: Any) -> int:
-    """Draw a token: the likeliest at temperature 0, else from the nucleus of ``top_p`` (https://arxiv.org/abs/1904.09751)."""
-    import torch
-
-    temperature = sampling.temperature or 0.0
-    top_p = 1.0 if sampling.top_p is None else sampling.top_p
-    with torch.inference_mode():
-        if temperature <= 0:
-            return int(logits.argmax())
-        odds = torch.softmax(logits / temperature, dim=-1)
-        if top_p >= 1:
-            return int(torch.multinomial(odds, 1, generator=generator))
-        odds, tokens = odds.sort(descending=True)
-        before = odds.cumsum(0) - odds
-        before[0] = -1  # the likeliest always stays
-        odds = odds.masked_fill(before >= top_p, 0)
-        return int(tokens[torch.multinomial(odds, 1, generator=generator)])
-
-
-def penalized(logits: Any, said: Sequence[int], penalty: float) -> Any:
-    """Return ``logits`` with what was ``said`` made less likely (CTRL, https://arxiv.org/abs/1909.05858)."""
-    import torch
-
-    if penalty == 1 or not said:
-        return logits
-    again = sorted(set(said))
-    with torch.inference_mode():
-        before = logits[again]
-        logits[again] = torch.where(before < 0, before * penalty, before / penalty)
-        return logits
-
-
-def load(order: Load) -> Engine:
+def load(order: Load) -> Answers:
     """Load the model of a folder. Raises whatever transformers does; nothing was said yet that it could quote."""
-    import torch
+    folder = Path(order.folder)
+    engine = load_engine(
+        folder,
+        kind=order.dtype,
+        threads=order.threads,
+        window=order.window,
+        memory=order.memory,
+        seats=order.seats,
+    )
+    return Answers(engine, speech(folder, penalty=order.repetition_penalty))
 
+
+def speech(folder: Path, *, penalty: float | None = None) -> Speech:
+    """Return how the model in ``folder`` is spoken to. Raises whatever transformers does."""
     transformers: Any = import_module("transformers")
     transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    torch.set_num_threads(order.threads)
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
-        order.folder, local_files_only=True, trust_remote_code=False
+        str(folder), local_files_only=True, trust_remote_code=False
     )
-    model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-        order.folder,
-        dtype=getattr(torch, order.dtype),
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-    )
-    model.eval()
-    own: Any = model.generation_config
-    penalty = order.repetition_penalty if order.repetition_penalty is not None else own.repetition_penalty
+    own = _recommended(folder, transformers)
     end: int | list[int] | None = own.eos_token_id
     ends: list[int | None] = [*end] if isinstance(end, list) else [end]
-    return Engine(
-        model=model,
+    return Speech(
         conversation=Conversation(tokenizer),
         decode=lambda tokens: tokenizer.decode(
             tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
         ),
         ends=frozenset(token for token in [*ends, tokenizer.eos_token_id] if token is not None),
-        penalty=penalty or 1.0,
-        window=order.window,
+        penalty=(own.repetition_penalty if penalty is None else penalty) or 1.0,
         temperature=own.temperature if own.do_sample and own.temperature else TEMPERATURE,
         top_p=own.top_p if own.do_sample and own.top_p else TOP_P,
     )
+
+
+def _recommended(folder: Path, transformers: Any) -> Any:
+    """Return the generation settings beside the weights, else those that the configuration has."""
+    if (folder / "generation_config.json").is_file():
+        return transformers.GenerationConfig.from_pretrained(str(folder), local_files_only=True)
+    config = transformers.AutoConfig.from_pretrained(
+        str(folder), local_files_only=True, trust_remote_code=False
+    )
+    return transformers.GenerationConfig.from_model_config(config)

@@ -88,7 +88,8 @@ class ModelProcess:
         self._replies[self._asked] = replies
         if self._gone is not None:
             replies.put_nowait(self._gone)
-        self.send(Generate(id=self._asked, messages=tuple(messages), sampling=sampling))
+        place = "" if sampling.place is None else sampling.place.key
+        self.send(Generate(id=self._asked, messages=tuple(messages), sampling=sampling, place=place))
         return self._asked, replies
 
     def forget(self, number: int, *, cancel: bool) -> None:

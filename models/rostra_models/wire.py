@@ -14,28 +14,35 @@ from typing import Any, Literal, TypeAlias
 
 from rostra.chat import FinishReason, Sampling, Utterance
 
-Dtype: TypeAlias = Literal["float32", "bfloat16"]
+Dtype: TypeAlias = Literal["auto", "int8", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Get ready. ``repetition_penalty`` None takes the model's own; ``nice`` is added to the priority."""
+    """Get ready.
+
+    ``memory`` is how many bytes conversations may take beside the model, ``seats`` how many answers are made at once.
+    ``repetition_penalty`` None takes the model's own; ``nice`` is added to the priority.
+    """
 
     folder: str
     dtype: Dtype
     threads: int
     window: int
     nice: int
+    memory: int
+    seats: int
     repetition_penalty: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
-    """Answer; all that is said about it carries ``id``."""
+    """Answer; all that is said about it carries ``id``. Turns are taken between ``place`` and ``place``."""
 
     id: int
     messages: tuple[Utterance, ...]
     sampling: Sampling
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A piece of an answer. The last of each choice has ``finish`` and counts tokens."""
+    """A piece of an answer, with the log-probabilities of its tokens. The last of each choice counts tokens."""
 
     id: int
     text: str
@@ -70,6 +77,8 @@ class Text:
     finish: FinishReason | None = None
     prompt: int = 0
     completion: int = 0
+    cached: int = 0
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +111,7 @@ def order(line: bytes) -> Order:
         )
         sampling: dict[str, Any] = fields["sampling"]
         sampling["stop"] = tuple(sampling["stop"])
+        sampling["tools"], sampling["place"] = (), None  # for the parent alone
         fields["sampling"] = Sampling(**sampling)
     return kind(**fields)
 
@@ -109,4 +119,6 @@ def order(line: bytes) -> Order:
 def report(line: bytes) -> Report:
     """Return what the process said. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
     fields: dict[str, Any] = json.loads(line)
+    if "logprobs" in fields:
+        fields["logprobs"] = tuple(fields["logprobs"])
     return _REPORTS[fields.pop("is")](**fields)

@@ -1,7 +1,7 @@
 """The process a local model lives in: ``python -m rostra_models.worker``, spoken to over pipes (`rostra_models.wire`).
 
-It answers one request after the other, in the order they came. A second thread listens meanwhile: it takes further
-requests and cancellations, and ends the process at once when the pipe closes, because then the parent is gone.
+It answers everybody at once, a token of each at a time. A second thread listens meanwhile: it takes what the parent says,
+and ends the process at once when the pipe closes, because then the parent is gone.
 """
 
 from __future__ import annotations
@@ -13,21 +13,12 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import BinaryIO, Protocol
 
 from rostra.errors import ModelError
 
-from .wire import Broken, Cancel, Generate, Load, Ready, Refused, Report, Text, encode, order
-
-
-@dataclass(slots=True)
-class Job:
-    """A request, and whether anybody still waits for it."""
-
-    request: Generate
-    stopped: bool = False
+from .wire import Broken, Cancel, Generate, Load, Order, Ready, Refused, Report, Text, encode, order
 
 
 class Orders:
@@ -35,37 +26,31 @@ class Orders:
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
-        self._jobs: dict[int, Job] = {}
-        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._said: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._load: queue.SimpleQueue[Load] = queue.SimpleQueue()
 
     def listen(self) -> None:
         """Take orders until the parent closes the pipe or dies."""
         for line in self._source:
-            self._take(line)
-        self._waiting.put(None)
+            match order(line):
+                case Load() as load:
+                    self._load.put(load)
+                case said:
+                    self._said.put(said)
+        self._said.put(None)
 
     def load(self) -> Load:
         """Wait for the first order."""
         return self._load.get()
 
-    def jobs(self) -> Iterator[Job]:
-        """Yield each request that somebody still wants answered, waiting for it if need be."""
-        while (job := self._waiting.get()) is not None:
-            if not job.stopped:
-                yield job
-            del self._jobs[job.request.id]
-
-    def _take(self, line: bytes) -> None:
-        match order(line):
-            case Load() as load:
-                self._load.put(load)
-            case Generate() as request:
-                job = self._jobs[request.id] = Job(request)
-                self._waiting.put(job)
-            case Cancel(id=number):
-                if (wanted := self._jobs.get(number)) is not None:
-                    wanted.stopped = True
+    def taken(self, *, wait: bool) -> Iterator[Generate | Cancel | None]:
+        """Yield what was said since the last time, waiting for something if need be; None: the parent is gone."""
+        try:
+            while True:
+                yield self._said.get(block=wait)  # type: ignore[misc]  # `listen` puts nothing else there
+                wait = False
+        except queue.Empty:
+            return
 
 
 def main() -> None:
@@ -88,9 +73,18 @@ def main() -> None:
 
 
 class Answering(Protocol):
-    """What answers: a `rostra_models.generation.Engine`."""
+    """What answers: `rostra_models.generation.Answers`."""
 
-    def answer(self, request: Generate, stopped: Callable[[], bool]) -> Iterable[Text]: ...
+    @property
+    def open(self) -> Set[int]: ...
+
+    def begin(self, request: Generate) -> None: ...
+
+    def cancel(self, number: int) -> None: ...
+
+    def step(self) -> Sequence[Text]: ...
+
+    def clear(self) -> None: ...
 
 
 def serve(orders: Orders, out: BinaryIO, load: Callable[[Load], Answering]) -> None:
@@ -98,19 +92,25 @@ def serve(orders: Orders, out: BinaryIO, load: Callable[[Load], Answering]) -> N
 
     def say(report: Report) -> None:
         out.write(encode(report))
-        out.flush()
 
     started = time.monotonic()
     first = orders.load()
     os.nice(first.nice)
     try:
-        engine = load(first)
+        answers = load(first)
     except Exception as error:  # noqa: BLE001  transformers raises anything for what is wrong with a folder
         say(Broken(why=f"{type(error).__name__}: {' '.join(str(error).split())}"))
+        out.flush()
         return
     say(Ready(seconds=time.monotonic() - started, memory=_resident()))
-    for job in orders.jobs():
-        _answer(engine, job, say)
+    out.flush()
+    while True:
+        for said in orders.taken(wait=not answers.open):
+            if said is None:
+                return
+            _take(answers, said, say)
+        _step(answers, say)
+        out.flush()
 
 
 def _load(first: Load) -> Answering:
@@ -119,14 +119,26 @@ def _load(first: Load) -> Answering:
     return load(first)
 
 
-def _answer(engine: Answering, job: Job, say: Callable[[Report], None]) -> None:
+def _take(answers: Answering, said: Generate | Cancel, say: Callable[[Report], None]) -> None:
+    if isinstance(said, Cancel):
+        answers.cancel(said.id)
+        return
     try:
-        for piece in engine.answer(job.request, lambda: job.stopped):
-            say(piece)
+        answers.begin(said)
     except ModelError as error:
-        say(Refused(id=job.request.id, why=str(error)))
-    except Exception as error:  # noqa: BLE001  a model must not take the others' answers with it
-        say(Refused(id=job.request.id, why=_without_words(error)))
+        say(Refused(id=said.id, why=str(error)))
+    except Exception as error:  # noqa: BLE001  a tokenizer or a template must not take the others' answers with it
+        say(Refused(id=said.id, why=_without_words(error)))
+
+
+def _step(answers: Answering, say: Callable[[Report], None]) -> None:
+    try:
+        for text in answers.step():
+            say(text)
+    except Exception as error:  # noqa: BLE001  the next questions may well be answered
+        for number in answers.open:
+            say(Refused(id=number, why=_without_words(error)))
+        answers.clear()
 
 
 def _without_words(error: Exception) -> str:

@@ -145,7 +145,9 @@ async def test_a_dead_parent_takes_a_loading_process_along(folder: Path) -> None
     worker = await asyncio.create_subprocess_exec(*COMMAND, stdin=PIPE, stdout=PIPE)
     assert worker.stdin is not None
     assert worker.stdout is not None
-    worker.stdin.write(encode(Load(folder=str(folder), dtype="float32", threads=1, window=64, nice=0)))
+    worker.stdin.write(
+        encode(Load(folder=str(folder), dtype="float32", threads=1, window=64, nice=0, memory=10**7, seats=4))
+    )
     worker.stdin.close()
     async with asyncio.timeout(PATIENCE):
         assert await worker.stdout.read() == b""

@@ -22,7 +22,7 @@ from rostra_models.keeper import Keeper
 from rostra_models.process import environment
 from rostra_models.wire import Load
 
-LOAD = Load(folder="x", dtype="float32", threads=1, window=64, nice=0)
+LOAD = Load(folder="x", dtype="float32", threads=1, window=64, nice=0, memory=10**6, seats=4)
 
 WORKER = """
 import json, os, sys

@@ -11,6 +11,7 @@ from rostra.components import Services, find
 from rostra.errors import ModelError, ModelMissing
 from rostra_models.local import LocalModel, LocalSettings, check_local, component, folder_of, open_local
 from rostra_models.testing import tiny_llama
+from rostra_models.versions import version_of
 
 
 @pytest.fixture
@@ -92,8 +93,16 @@ async def test_a_model_without_a_window_needs_one_in_the_settings(services: Serv
 
 @pytest.mark.usefixtures("tiny")
 async def test_too_little_memory_says_how_much_is_needed_and_there(services: Services) -> None:
-    with pytest.raises(ModelMissing, match=r"'bot' needs 400 MB of memory and 300 MB are free; .*bfloat16"):
+    with pytest.raises(ModelMissing, match=r"'bot' needs 400 MB of memory and 300 MB are free; free some or"):
         await opened(TINY, services, free=300_000_000)
+    with pytest.raises(ModelMissing, match=r"300 MB are free; .*`dtype = \"bfloat16\"`"):
+        await opened(LocalSettings(folder="tiny", dtype="float32"), services, free=300_000_000)
+
+
+@pytest.mark.usefixtures("tiny")
+async def test_the_model_says_which_one_it_is(services: Services, tiny: Path) -> None:
+    model = await opened(TINY, services, free=None)
+    assert model.version == version_of(tiny, name="bot")
 
 
 @pytest.mark.usefixtures("tiny")

@@ -23,7 +23,16 @@ from rostra_models.wire import (
 )
 
 ORDERS = (
-    Load(folder="/models/ü", dtype="float32", threads=2, window=8192, nice=5, repetition_penalty=1.1),
+    Load(
+        folder="/models/ü",
+        dtype="float32",
+        threads=2,
+        window=8192,
+        nice=5,
+        memory=10**9,
+        seats=32,
+        repetition_penalty=1.1,
+    ),
     Generate(
         id=3,
         messages=(Utterance(role="system", text="Be kind."), Utterance(role="user", text="Hi")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -28,39 +28,49 @@ from rostra_models.wire import (
 )
 from rostra_models.worker import Orders, serve
 
-LOAD = Load(folder="x", dtype="float32", threads=1, window=64, nice=0)
+LOAD = Load(folder="x", dtype="float32", threads=1, window=64, nice=0, memory=10**6, seats=4)
 
 
 @dataclass
 class Engine:
-    """Says the words of the question, and ``waits`` for the test before each but the first."""
+    """Says the words of every question side by side, and ``waits`` for the test before each step but the first."""
 
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    served: list[int] = field(default_factory=list[int])
-    stopped: Callable[[], bool] = lambda: False
+    words: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    cancelled: list[int] = field(default_factory=list[int])
 
-    def answer(self, request: Generate, stopped: Callable[[], bool]) -> Iterable[Text]:
-        self.served.append(request.id)
-        self.stopped = stopped
+    @property
+    def open(self) -> frozenset[int]:
+        return frozenset(self.words)
+
+    def begin(self, request: Generate) -> None:
         words = request.messages[-1].text.split()
         if words == ["refuse"]:
             raise ModelError("too long")
-        if words[0] == "fail":
+        if words[0] == "untemplated":
             raise ValueError(f"cannot take {words[1]!r}")
-        if words == ["exhaust"]:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
-        for word in words:
-            if stopped():
-                return
-            yield Text(id=request.id, text=word)
-            if words[0] == "slowly":
-                self.go.acquire()
-        yield Text(id=request.id, text="", finish="stop")
+        self.words[request.id] = words
 
-    def until_stopped(self) -> None:
-        """Return once the order to stop has been read, which is another thread's doing."""
-        while not self.stopped():
-            os.sched_yield()
+    def cancel(self, number: int) -> None:
+        self.cancelled.append(number)
+        self.words.pop(number, None)
+
+    def clear(self) -> None:
+        self.words.clear()
+
+    def step(self) -> Sequence[Text]:
+        if ["fail", "secret"] in self.words.values():
+            raise ValueError("cannot take 'secret'")
+        if ["exhaust"] in self.words.values():
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+        if any(words[:1] == ["wait"] for words in self.words.values()):
+            self.go.acquire()
+        said: list[Text] = []
+        for number, words in list(self.words.items()):
+            said.append(Text(id=number, text=words.pop(0) if words else "", finish=None if words else "stop"))
+            if not words:
+                del self.words[number]
+        return said
 
 
 @dataclass
@@ -85,6 +95,16 @@ class Parent:
             heard = self.hear()
             assert isinstance(heard, Text)
             assert heard.id == number
+            yield heard
+            if heard.finish:
+                return
+
+
+def until(parent: Parent, number: int) -> Iterator[Text]:
+    """Yield what is said to one question, and leave out what is said to others."""
+    while True:
+        heard = parent.hear()
+        if isinstance(heard, Text) and heard.id == number:
             yield heard
             if heard.finish:
                 return
@@ -134,35 +154,27 @@ def parent(engine: Engine) -> Generator[Parent]:
         yield started
 
 
-def test_questions_are_answered_in_the_order_they_came(parent: Parent, engine: Engine) -> None:
-    for number in (1, 2, 3):
-        parent.ask(number, "one two")
-    for number in (1, 2, 3):
-        assert [text.text for text in parent.until_finished(number)] == ["one", "two", ""]
-    assert engine.served == [1, 2, 3]
-
-
-def test_a_question_that_nobody_waits_for_is_never_begun(parent: Parent, engine: Engine) -> None:
-    parent.ask(1, "slowly now")
-    parent.hear()
-    parent.ask(2, "unwanted")
-    parent.say(Cancel(id=2))
-    parent.ask(3, "wanted")
-    parent.say(Cancel(id=1))
-    engine.until_stopped()  # so all that was said before has been read too
+def test_questions_are_answered_side_by_side(parent: Parent, engine: Engine) -> None:
+    parent.ask(1, "wait two three")
+    parent.ask(2, "one two")
     engine.go.release()
-    assert [text.text for text in parent.until_finished(3)] == ["wanted", ""]
-    assert engine.served == [1, 3]
+    heard = [parent.hear() for _ in range(5)]
+    assert sorted(text.text for text in heard if isinstance(text, Text) and text.id == 1) == [
+        "three",
+        "two",
+        "wait",
+    ]
+    order = [text.id for text in heard if isinstance(text, Text)]
+    assert order != sorted(order)
 
 
-def test_cancelling_stops_an_answer_before_its_next_piece(parent: Parent, engine: Engine) -> None:
-    parent.ask(1, "slowly two three four")
-    assert parent.hear() == Text(id=1, text="slowly")
+def test_a_question_that_is_cancelled_is_said_no_more_to(parent: Parent, engine: Engine) -> None:
+    parent.ask(1, "wait two three four")
     parent.say(Cancel(id=1))
     parent.ask(2, "next")
-    engine.until_stopped()
     engine.go.release()
-    assert parent.hear() == Text(id=2, text="next")
+    assert [text.text for text in until(parent, 2)] == ["next"]
+    assert engine.cancelled == [1]
 
 
 def test_cancelling_what_is_finished_does_nothing(parent: Parent) -> None:
@@ -171,7 +183,7 @@ def test_cancelling_what_is_finished_does_nothing(parent: Parent) -> None:
     parent.say(Cancel(id=1))
     parent.say(Cancel(id=77))
     parent.ask(2, "two")
-    assert [text.text for text in parent.until_finished(2)] == ["two", ""]
+    assert [text.text for text in parent.until_finished(2)] == ["two"]
 
 
 def test_a_refusal_says_why(parent: Parent) -> None:
@@ -179,19 +191,27 @@ def test_a_refusal_says_why(parent: Parent) -> None:
     assert parent.hear() == Refused(id=1, why="too long")
 
 
-def test_an_error_says_where_it_happened_and_quotes_nobody(parent: Parent) -> None:
-    parent.ask(1, "fail secret")
+@pytest.mark.parametrize("question", ["untemplated secret", "fail secret"])
+def test_an_error_says_where_it_happened_and_quotes_nobody(parent: Parent, question: str) -> None:
+    parent.ask(1, question)
     heard = parent.hear()
     assert isinstance(heard, Refused)
     assert heard.why.startswith("ValueError in test_models_worker.py:")
     assert "secret" not in heard.why
 
 
+def test_a_question_that_cannot_be_laid_out_leaves_the_others_alone(parent: Parent, engine: Engine) -> None:
+    parent.ask(1, "wait on")
+    parent.ask(2, "untemplated secret")
+    engine.go.release()
+    assert [text.text for text in until(parent, 1)] == ["wait", "on"]
+
+
 def test_after_an_error_the_next_question_is_answered(parent: Parent) -> None:
-    parent.ask(1, "fail now")
+    parent.ask(1, "fail secret")
+    assert isinstance(parent.hear(), Refused)
     parent.ask(2, "fine")
-    parent.hear()
-    assert [text.text for text in parent.until_finished(2)] == ["fine", ""]
+    assert [text.text for text in parent.until_finished(2)] == ["fine"]
 
 
 def test_too_little_memory_for_a_conversation_is_said_plainly(parent: Parent) -> None:

@@ -1,0 +1,151 @@
+"""Matrix products with a model's weights: in the weights' own type, or in 8-bit integers on a CPU."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, rms_norm
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """Makes rows of length 1 on average and weighs their numbers (RMSNorm, https://arxiv.org/abs/1910.07467)."""
+
+    weight: Tensor  # [in]
+    epsilon: float
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return rms_norm(rows, self.weight.shape, self.weight, self.epsilon)
+
+    def factor(self, rows: Tensor) -> Tensor:
+        """Return what rows are multiplied with beside the weight, ``[rows, 1]``."""
+        length = cast("Any", torch.linalg).vector_norm(rows, 2, -1, keepdim=True)  # torch has no hints for it
+        found: Tensor = length.square_().mul_(1 / rows.shape[-1]).add_(self.epsilon).rsqrt_()
+        return found
+
+
+class Linear(Protocol):
+    """Weights to multiply with. Shapes: input ``[rows, in]``, output ``[rows, out]``, both of one type."""
+
+    @property
+    def bytes(self) -> int:
+        """What it keeps in memory."""
+        ...
+
+    def normed(self, rows: Tensor, norm: Norm) -> Tensor:
+        """Return the products with the normed ``rows``."""
+        ...
+
+    def added(self, rows: Tensor, to: Tensor) -> Tensor:
+        """Return the products with ``rows`` added to ``to``, ``[rows, out]``."""
+        ...
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Return rows of the weights themselves, ``[numbers, in]``: what an embedding looks up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Weights ``[out, in]`` as they are, with an optional bias ``[out]``."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+
+    @property
+    def bytes(self) -> int:
+        return int(self.weight.nbytes)
+
+    def normed(self, rows: Tensor, norm: Norm) -> Tensor:
+        return self._product(norm(rows))
+
+    def added(self, rows: Tensor, to: Tensor) -> Tensor:
+        return to + self._product(rows)
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        return self.weight[numbers]
+
+    def _product(self, rows: Tensor) -> Tensor:
+        return linear(rows, self.weight, self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Int8:
+    """Weights in 8 bits with a scale for each output, multiplied with inputs in 8 bits with a scale for each row.
+
+    The products are summed as integers, exactly and in any order, and each row is scaled by itself: what a row gets
+    never depends on the rows beside it. `torch.ao.quantization.quantize_dynamic` has one scale for all rows, so that
+    one loud conversation makes the others coarse.
+    """
+
+    weight: Tensor  # [in, out], a transposed view: the layout for which the product of one row is fastest
+    scale: Tensor  # [out], for rows that are rounded to ±1 … ±127
+    bias: Tensor | None = None
+    fine: bool = False  # what rounding takes from the inputs is multiplied too: twice the work
+
+    @classmethod
+    def of(cls, weight: Tensor, bias: Tensor | None = None, *, fine: bool = False) -> Int8:
+        """Round weights ``[out, in]`` to 8 bits."""
+        weight = weight.float()
+        scale = weight.abs().amax(-1).mul_(1 / _MOST).clamp_min_(_TINY)
+        rounded = (weight / scale[:, None]).round_().to(torch.int8)
+        return cls(rounded.t(), scale.mul_(1 / _MOST), None if bias is None else bias.float(), fine)
+
+    @property
+    def bytes(self) -> int:
+        return int(self.weight.nbytes + self.scale.nbytes)
+
+    def normed(self, rows: Tensor, norm: Norm) -> Tensor:
+        # Rounding does not mind the length of a row: only the scale has to know.
+        found, top = self._product(rows * norm.weight)
+        found.mul_(norm.factor(rows).mul_(top))
+        return found if self.bias is None else found.add_(self.bias)
+
+    def added(self, rows: Tensor, to: Tensor) -> Tensor:
+        found, top = self._product(rows)
+        found = torch.addcmul(to, found, top)
+        return found if self.bias is None else found.add_(self.bias)
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        return self.weight.t()[numbers].mul(self.scale[numbers, None].mul_(_MOST))
+
+    def _product(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the products with rows as if the largest number of each were 1, and that number, ``[rows, 1]``."""
+        top = rows.abs().amax(-1, keepdim=True)
+        exact = torch.div(rows, top * (1 / _MOST))  # a row of zeros gives anything, times zero
+        rounded = exact.round()
+        found = product(rounded.to(torch.int8), self.weight).float()
+        if self.fine:
+            rest = exact.sub_(rounded).mul_(2 * _MOST).round_().to(torch.int8)
+            found.add_(product(rest, self.weight), alpha=1 / (2 * _MOST))
+        return found.mul_(self.scale), top
+
+
+_MOST, _TINY = 127, 1e-12
+
+
+def product(rows: Tensor, weight: Tensor) -> Tensor:
+    """Return the product of 8-bit matrices ``[rows, in]`` and ``[in, out]`` in 32 bits.
+
+    The one place that calls the function without a promise (its name begins with a line): `exact` looks first whether
+    it is there and right.
+    """
+    return torch._int_mm(rows, weight)  # noqa: SLF001  nothing public multiplies 8-bit integers  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+
+
+def exact() -> bool:
+    """Return whether products of 8-bit integers are there on this machine, and exact."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        generator = torch.Generator().manual_seed(0)
+        left = torch.randint(-_MOST, _MOST + 1, (3, 64), generator=generator, dtype=torch.int8)
+        right = torch.randint(-_MOST, _MOST + 1, (96, 64), generator=generator, dtype=torch.int8)
+        try:
+            found = product(left, right.t())
+        except (AttributeError, RuntimeError):
+            return False
+        return bool(torch.equal(found.long(), left.long() @ right.long().t()))

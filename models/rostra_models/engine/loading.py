@@ -1,0 +1,83 @@
+"""From a model's folder to an engine: our forward pass where it is known, transformers' for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from rostra.errors import ModelError
+
+from ..shape import read
+from .engine import Engine
+from .linear import Dense, Int8, Linear, exact
+from .llama import Kinds, Llama, Weigh
+from .runner import Runner
+
+Kind: TypeAlias = Literal["auto", "int8", "float32", "bfloat16"]
+
+MEMORY, SEATS = 1_000_000_000, 32
+
+
+def load(
+    folder: Path,
+    *,
+    kind: Kind = "auto",
+    threads: int = 1,
+    window: int = 2048,
+    memory: int = MEMORY,
+    seats: int = SEATS,
+) -> Engine:
+    """Return an engine for the model in ``folder``. ``auto`` is ``int8`` where that is ours to do, else ``float32``.
+
+    Raises `ModelError`, or what safetensors and transformers raise for what is wrong with a folder.
+    """
+    torch.set_num_threads(threads)
+    return Engine(runner(folder, kind=kind), window=window, memory=memory, seats=seats)
+
+
+def runner(folder: Path, *, kind: Kind = "auto") -> Runner:
+    """Return the model in ``folder`` without anything around it."""
+    shape = read(folder)
+    if shape is None:
+        from .foreign import Foreign
+
+        if kind == "int8":
+            raise ModelError(
+                f"dtype 'int8' is for the Llama family; {str(folder)!r} is of another: take 'float32'"
+            )
+        return Foreign.load(folder, torch.bfloat16 if kind == "bfloat16" else torch.float32)
+    if kind == "auto":
+        kind = "int8" if exact() else "float32"
+    numbers = torch.bfloat16 if kind == "bfloat16" else torch.float32
+    kinds = Kinds(hidden=numbers, kept=torch.bfloat16 if kind == "int8" and halves() else numbers)
+    return Llama(shape, weights(folder), Int8.of if kind == "int8" else dense(numbers), kinds)
+
+
+def halves() -> bool:
+    """Return whether this machine multiplies 16-bit numbers itself: then they are half the memory to read."""
+    return bool(cast("Any", torch.cpu)._is_avx512_bf16_supported())  # noqa: SLF001  nothing public tells
+
+
+def weights(folder: Path) -> Mapping[str, Tensor]:
+    """Return the tensors of a folder's safetensors by name; they are read when they are used."""
+    found: dict[str, Tensor] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        opening: Any = safe_open(str(file), framework="pt")
+        with opening as opened:
+            found.update({str(name): opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118  no mapping
+    return found
+
+
+def dense(numbers: torch.dtype) -> Weigh:
+    """Return what makes matrices of type ``numbers``."""
+
+    def weigh(weight: Tensor, bias: Tensor | None, *, fine: bool = False) -> Linear:
+        del fine
+        return Dense(weight.to(numbers), None if bias is None else bias.to(numbers))
+
+    return weigh
