@@ -34,7 +34,8 @@ check: .venv/.dev ## run the linters, the type checkers and the import contracts
 	@$(BIN)/pyright >$(RUN_CHECKS) || { cat $(RUN_CHECKS); exit 1; }
 
 bench: .venv/.local .venv-bench/.installed ## measure everything, beside the peers
-	@for name in pipeline storage moderation stream; do $(BIN)/rostra bench $$name; done
+	@$(BIN)/rostra model pull embedded </dev/null
+	@for name in pipeline storage moderation stream generate; do $(BIN)/rostra bench $$name; done
 
 docs: .venv/.dev ## run every block of code in the documentation
 	@$(BIN)/python -m pytest -q tests/project
@@ -63,4 +64,6 @@ clean: ## remove what make made
 # Peers live apart: they never share the project's environment.
 .venv-bench/.installed:
 	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q nonebot2 alt-profanity-check better-profanity </dev/null
+	@echo "Building llama-cpp-python, with a C++ compiler, for about ten minutes …"
+	@.venv-bench/bin/pip install -q llama-cpp-python==0.3.36 </dev/null >/dev/null 2>&1 || echo "llama-cpp-python could not be built: nothing is compared with it"
 	@touch $@

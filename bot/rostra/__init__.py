@@ -4,7 +4,7 @@ This is the public API: every name that an author of components imports. Everyth
 
 - values: `Message` and the other events, `Place`, `Person`, `Turn`, the actions, `Verdict`, `Piece`, views
 - protocols: `Adapter`, `Moderator`, `Model`, `Scorer`, `Handler`, `Stage`
-- plugging in: `Component`, `ComponentSettings`, `Services`, `Finding`, `command`
+- plugging in: `Component`, `ComponentSettings`, `Names`, `Services`, `Finding`, `command`
 - contract tests for components are in `rostra.testing`
 """
 
@@ -36,6 +36,7 @@ from .command import command as command
 from .components import Component as Component
 from .components import ComponentSettings as ComponentSettings
 from .components import Finding as Finding
+from .components import Names as Names
 from .components import Services as Services
 from .errors import AdapterError as AdapterError
 from .errors import ConfigError as ConfigError
@@ -65,6 +66,7 @@ from .protocols import Model as Model
 from .protocols import Moderation as Moderation
 from .protocols import Moderator as Moderator
 from .protocols import Scorer as Scorer
+from .protocols import Versioned as Versioned
 from .turns import Handler as Handler
 from .turns import Stage as Stage
 from .turns import Turn as Turn
@@ -72,5 +74,6 @@ from .verdicts import Decision as Decision
 from .verdicts import Passage as Passage
 from .verdicts import Span as Span
 from .verdicts import Verdict as Verdict
+from .versions import ModelVersion as ModelVersion
 from .views import View as View
 from .views import text as text

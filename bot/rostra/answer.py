@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from functools import lru_cache
-from typing import cast
+from typing import TypeAlias, cast
 
 from .actions import Append, Begin, Emit, Ending, Finish
-from .chat import FinishReason, Piece
+from .chat import FinishReason, Piece, Sampling
 from .clock import Clock
 from .errors import ModelError
-from .prompts import fit
+from .prompts import RECALLED, Prompt, budget_of, fit, recent
 from .protocols import Model
 from .turns import Handler, Turn
+from .versions import sampling_id, version_of
 
 ENDINGS: Mapping[FinishReason, Ending] = {
     "stop": "stop",
@@ -23,37 +23,31 @@ ENDINGS: Mapping[FinishReason, Ending] = {
     "content_filter": "content_filter",
 }
 
-COUNTED = 8192
-"""Texts whose number of tokens is remembered, for each model."""
+After: TypeAlias = Callable[[Turn, str], None]
+"""Takes a turn, as it was answered, and its answer. It does not wait and does not raise."""
 
 
 def answer_with(
-    models: Mapping[str, Model], *, clock: Clock, first_token_seconds: float | None = None
+    models: Mapping[str, Model],
+    *,
+    clock: Clock,
+    first_token_seconds: float | None = None,
+    utterances: int = RECALLED,
+    after: After | None = None,
 ) -> Handler:
-    """Return the handler that asks the model of the turn's answerer.
+    """Return the handler that asks the model of the turn's answerer; ``utterances`` is how many of the history count.
 
     Raises `ModelError` where the model does, or if it says nothing at all, and `TimeoutError` if its first piece takes
     longer than ``first_token_seconds``.
     """
-    # A conversation is counted anew with every question; what was said before is always the same.
-    counts = {name: lru_cache(maxsize=COUNTED)(model.count) for name, model in models.items()}
 
     async def handle(turn: Turn, emit: Emit) -> None:
         model = models[turn.answerer.model]
-        sampling = replace(turn.answerer.sampling, place=turn.place)
-        budget = max(model.window - sampling.max_tokens, model.window // 2)
-        prompt = fit(
-            turn.system, turn.history, turn.question, budget=budget, count=counts[turn.answerer.model]
-        )
-        turn.trace.note(
-            "answer",
-            "asked",
-            answerer=turn.answerer.name,
-            model=model.name,
-            prompt_tokens=prompt.tokens,
-            forgotten=prompt.forgotten,
-            cut=prompt.cut,
-        )
+        prompt = _prompt(turn, model, utterances)
+        # Servers refuse to be asked for more than fits beside the prompt.
+        room = max(model.window - prompt.tokens, 1)
+        sampling = turn.answerer.sampling
+        sampling = replace(sampling, place=turn.place, max_tokens=min(sampling.max_tokens, room))
         said: list[str] = []
         finish: FinishReason = "stop"
         started = clock.monotonic()
@@ -74,8 +68,42 @@ def answer_with(
         if not text.strip():
             raise ModelError(f"model {model.name!r} answered with nothing")
         await emit(Finish(reply=turn.reply, text=text, ending=ENDINGS[finish]))
+        if after is not None:
+            after(turn, text)
 
     return handle
+
+
+def _prompt(turn: Turn, model: Model, utterances: int) -> Prompt:
+    """Return what ``model`` is asked, and note it in the turn's trace."""
+    sampling = turn.answerer.sampling
+    begin = recent(turn.history, utterances)
+    prompt = fit(
+        turn.system,
+        turn.history[begin:],
+        turn.question,
+        budget=budget_of(model.window, sampling.max_tokens, sampling.tools, count=model.count),
+        count=model.count,
+        notes=turn.summary,
+    )
+    turn.trace.note(
+        "answer",
+        "asked",
+        answerer=turn.answerer.name,
+        model=model.name,
+        prompt_tokens=prompt.tokens,
+        forgotten=begin + prompt.forgotten,
+        cut=prompt.cut,
+        **_what_answers(model, sampling),
+    )
+    return prompt
+
+
+def _what_answers(model: Model, sampling: Sampling) -> Mapping[str, str]:
+    """Return the ids that rankings will refer to; no version where the model tells none."""
+    version = version_of(model)
+    known = {} if version is None else {"model_version": version.id}
+    return {**known, "sampling_config": sampling_id(sampling)}
 
 
 @asynccontextmanager

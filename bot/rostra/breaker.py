@@ -28,7 +28,8 @@ class Breaker:
         open ──`seconds` later, or when the service said──► half-open
         half-open ──success──► closed          half-open ──failure──► open
 
-    Each call that was allowed must be reported once: as `succeeded`, `failed` or, if nobody knows, `abandoned`.
+    Each call that was allowed must be reported once: as `succeeded`, `failed` or, if nobody knows,
+    `abandoned`; `given_up` is one of these two.
     """
 
     def __init__(self, *, failures: int = 5, seconds: float = 30.0) -> None:
@@ -75,6 +76,16 @@ class Breaker:
         if away:
             self._until = max(now + away, self._until or 0.0)
         self._probing = False
+
+    def given_up(self, now: float, *, waited: float, patience: float) -> None:
+        """Take note that nobody waits any more, after ``waited`` seconds: a failure from half of ``patience`` on.
+
+        Whoever asks may be less patient than the settings, and a service that hangs would never count as one.
+        """
+        if waited >= patience / 2:
+            self.failed(now)
+        else:
+            self.abandoned()
 
     def abandoned(self) -> None:
         """Take note that nobody will know what became of the call: the next one is the probe."""

@@ -1,6 +1,6 @@
 """A model on this machine, in a process of its own: any folder that transformers loads, by default the embedded one.
 
-The embedded model is SmolLM2-135M-Instruct (Apache-2.0): 538 MB on disk and about 0.9 GB of memory; see
+The embedded model is SmolLM2-135M-Instruct (Apache-2.0): 538 MB on disk and about 0.6 GB of memory; see
 `rostra_models.embedded`.
 """
 

@@ -195,6 +195,9 @@ def environment(env: Mapping[str, str], threads: int) -> Mapping[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": str(threads),
+        # What conversations and layers take goes back to the system at once: by itself glibc would keep half as much again.
+        "MALLOC_MMAP_THRESHOLD_": "4000000",
+        "MALLOC_TRIM_THRESHOLD_": "256000000",
     }
 
 

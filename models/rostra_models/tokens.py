@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rostra.errors import ModelError
 
+from .remembered import Remembered
 from .text import clean
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class TokenCounter:
         self._file = folder / "tokenizer.json"
         self._most = window * FAR_TOO_LONG
         self._tokenizer: Tokenizer | None = None
+        self._tokens = Remembered(self._tokenized)
 
     def read(self) -> None:
         """Load the tokenizer, if there is a ``tokenizer.json`` and the library for it. Raises `ModelError`."""
@@ -45,4 +47,8 @@ class TokenCounter:
         text = clean(text)
         if self._tokenizer is None or len(text) > self._most:
             return len(text.encode())
+        return self._tokens(text)
+
+    def _tokenized(self, text: str) -> int:
+        assert self._tokenizer is not None  # noqa: S101  only asked with one
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)

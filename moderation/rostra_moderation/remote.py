@@ -69,17 +69,6 @@ class Remote:
     def _excerpts(self, text: str) -> Sequence[str]:
         return list(excerpts(text, self._settings.window, _OVERLAP))
 
-    def _gave_up(self, since: float) -> None:
-        """Take note that nobody waits for a call any more: a failure, if it had half the time that an answer may take.
-
-        Whoever asks may be less patient than the settings, and a service that hangs would never count as one.
-        """
-        now = self._clock.monotonic()
-        if now - since >= self._settings.attempt_seconds / 2:
-            self.breaker.failed(now)
-        else:
-            self.breaker.abandoned()
-
     async def _all(self, pieces: Sequence[str]) -> Sequence[Scores]:
         if len(pieces) == 1:
             return [await self._batches.ask(pieces[0])]
@@ -129,7 +118,10 @@ class Remote:
             raise
         finally:
             if not told:
-                self._gave_up(now)
+                given_up = self._clock.monotonic()
+                self.breaker.given_up(
+                    given_up, waited=given_up - now, patience=self._settings.attempt_seconds
+                )
         try:
             return read_results(body, len(texts), flagged=self._settings.flagged)
         except ModerationError as error:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -28,6 +28,7 @@ from rostra.config import (
     DeliverySettings,
     Limits,
     LogSettings,
+    MemorySettings,
     Permissions,
     Persona,
     RefusalSettings,
@@ -327,6 +328,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "[[routes]]": RouteTable,
     "[permissions]": Permissions,
     "[limits]": Limits,
+    "[memory]": MemorySettings,
     "[delivery]": DeliverySettings,
     "[storage]": StorageSettings,
     "[log]": LogSettings,
@@ -338,9 +340,17 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     'kind = "classifier"': component("moderators", "classifier"),
     'kind = "judge"': component("moderators", "judge"),
     'kind = "remote"': component("moderators", "remote"),
+    'kind = "remote" of a model': component("models", "remote"),
     'kind = "canned"': component("models", "canned"),
     'kind = "local"': component("models", "local"),
+    **{
+        f'kind = "{kind}"': component("models", kind)
+        for kind in ("retry", "fallback", "limit", "cache", "router", "recorder", "replay", "best-of")
+    },
+    **{f'kind = "{kind}"': component("scorers", kind) for kind in ("reward", "asked")},
 }
+NEEDED: Mapping[str, Mapping[str, str]] = {'kind = "remote" of a model': {"url": "https://example.org/"}}
+"""What makes settings valid beside what is required."""
 ELSEWHERE = {("[moderation]", "policies")}
 """Keys that are tables of their own in the file."""
 
@@ -363,11 +373,17 @@ def test_the_defaults_shown_are_the_real_ones(section: str) -> None:
         elif default == "none":
             assert field.get_default(call_default_factory=True) is None
         elif default != "see below":
-            required = {
-                name: "https://example.org/" for name, one in model.model_fields.items() if one.is_required()
+            required: dict[str, object] = {
+                name: ["example"] if get_origin(one.annotation) is tuple else "https://example.org/"
+                for name, one in model.model_fields.items()
+                if one.is_required()
             }
             shown = model.model_validate(
-                {**required, key.strip("`"): tomllib.loads(f"x = {default.strip('`')}")["x"]}
+                {
+                    **required,
+                    **NEEDED.get(section, {}),
+                    key.strip("`"): tomllib.loads(f"x = {default.strip('`')}")["x"],
+                }
             )
             real = field.get_default(call_default_factory=True)
             assert getattr(shown, key.strip("`")) == real, key

@@ -53,6 +53,37 @@ async def test_a_prompt_and_its_answer_fit_into_the_window_together(window: int,
     assert model.asked[0] >= min(most, window // 2)
 
 
+@dataclass(slots=True)
+class Learning(Narrow):
+    """Learns from an answer that words have more tokens than it estimated."""
+
+    rate: int = 1
+
+    def count(self, text: str) -> int:
+        return self.rate * len(text.split())
+
+    async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
+        self.rate = 3
+        yield Piece(text="Yes.", finish="stop")
+
+
+async def test_what_a_model_learned_about_counting_shows_in_the_next_prompt() -> None:
+    handle = answer_with({"narrow": Learning(2_000)}, clock=ManualClock())
+
+    async def emit(action: Action) -> None:
+        del action
+
+    tokens: list[object] = []
+    for _ in range(2):
+        turn = replace(a_turn("why " * 300), answerer=Answerer(name="default", model="narrow"))
+        await handle(turn, emit)
+        tokens += [dict(step.facts)["prompt_tokens"] for step in turn.trace.steps if step.what == "asked"]
+    first, second = tokens
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    assert second >= first + 600
+
+
 def report(text: str, name: str = "report.txt") -> Attachment:
     return Attachment(name=name, media_type="text/plain", size=len(text), text=text)
 

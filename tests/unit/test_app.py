@@ -131,6 +131,10 @@ async def test_what_answers_is_kept_and_every_answer_says_what_made_it(tmp_path:
         assert (version.name, version.source) == ("canned", "canned")
         found = await store.explanation(asked.place)
         assert found is not None
-        (facts,) = [dict(step.facts) for step in found.steps if (step.stage, step.what) == ("answer", "asked")]
+        (facts,) = [
+            dict(step.facts) for step in found.steps if (step.stage, step.what) == ("answer", "asked")
+        ]
         assert facts["model_version"] == version.id
-        assert await store.sampling_of(str(facts["sampling_config"])) == Sampling(temperature=0.3, max_tokens=99)
+        assert await store.sampling_of(str(facts["sampling_config"])) == Sampling(
+            temperature=0.3, max_tokens=99
+        )

@@ -80,3 +80,11 @@ def test_after_success_the_failures_are_counted_anew() -> None:
 def test_limits_that_cannot_be_are_refused(failures: int, seconds: float) -> None:
     with pytest.raises(ValueError, match="at least 1 failure"):
         Breaker(failures=failures, seconds=seconds)
+
+
+@pytest.mark.parametrize(("waited", "state"), [(4.9, State.CLOSED), (5.0, State.OPEN)])
+def test_a_call_that_was_given_up_is_a_failure_if_it_had_half_its_time(waited: float, state: State) -> None:
+    breaker = Breaker(failures=1, seconds=30)
+    assert breaker.allow(0)
+    breaker.given_up(waited, waited=waited, patience=10)
+    assert breaker.state(waited) is state

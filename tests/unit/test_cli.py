@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +352,31 @@ def test_a_bench_that_is_not_there_is_an_error(rostra: Rostra) -> None:
     outcome = rostra("bench", "nope")
     assert outcome.status == 1
     assert outcome.err.startswith("rostra: no bench 'nope'; there are: ")
+
+
+def test_a_bench_says_what_it_did_not_compare(
+    rostra: Rostra, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = {
+        "bench": "tiny",
+        "machine": {},
+        "figures": {"speed": {"value": 1, "unit": "1/s"}},
+        "ratios": {},
+        "missing": ["nonebot2", "the embedded model (rostra model pull embedded)"],
+    }
+    (tmp_path / "tiny_bench.py").write_text(f"async def bench(*, quick):\n    return {report!r}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    offered = EntryPoint(name="tiny", value="tiny_bench:bench", group="rostra.benches")
+
+    def offers(kind: str) -> list[EntryPoint]:
+        assert kind == "benches"
+        return [offered]
+
+    monkeypatch.setattr("rostra.components.installed", offers)
+    assert rostra("bench", "tiny").err.splitlines() == [
+        "not compared: nonebot2",
+        "not compared: the embedded model (rostra model pull embedded)",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["adapter", "moderator", "model", "command"])

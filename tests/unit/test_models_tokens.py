@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -39,6 +41,36 @@ def test_without_a_tokenizer_no_text_counts_less_than_it_has(counter: TokenCount
     blind = TokenCounter(Path("nowhere"), window=100)
     blind.read()
     assert blind.count(text) >= counter.count(text)
+
+
+class Slow:
+    """A tokenizer that says what it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    @classmethod
+    def from_file(cls, file: str) -> Slow:
+        del file
+        return cls()
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> SimpleNamespace:
+        assert not add_special_tokens
+        self.asked.append(text)
+        return SimpleNamespace(ids=text.split())
+
+
+def test_the_history_that_comes_with_every_question_is_tokenized_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokenizers.Tokenizer", Slow)
+    monkeypatch.setattr(Slow, "asked", [])
+    (tmp_path / "tokenizer.json").touch()
+    counter = TokenCounter(tmp_path, window=100)
+    counter.read()
+    history = ["one", "two words"]
+    for question in ("what", "what else"):
+        assert [counter.count(text) for text in (*history, question)] == [1, 2, len(question.split())]
+    assert Slow.asked == ["one", "two words", "what", "what else"]
 
 
 def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from rostra.chat import Piece, Sampling, Tool, ToolCall, Usage, Utterance
 from rostra.components import Services
 from rostra.errors import ModelError, ModelMissing
+from rostra.versions import ModelVersion, version_of
 from rostra_models.remote.component import opened
 from rostra_models.remote.model import RemoteModel
 from rostra_models.remote.settings import RemoteSettings
@@ -50,6 +51,23 @@ async def heard(
 
 def text(pieces: Sequence[Piece], choice: int = 0) -> str:
     return "".join(piece.text for piece in pieces if piece.choice == choice)
+
+
+async def version(**given: object) -> ModelVersion:
+    known = {"url": "http://127.0.0.1:1/v1/", "model": "echo", "api_key": KEY, "headers": {"x-team": SECRET}}
+    settings = RemoteSettings.model_validate({**known, **given})
+    async with opened(settings, Services(name="far", data=Path(), base=Path())) as model:
+        found = version_of(model)
+    assert found is not None
+    return found
+
+
+async def test_it_says_which_model_of_which_server_it_is_and_nothing_secret() -> None:
+    found = await version()
+    assert found == ModelVersion(name="echo", kind="external", source="http://127.0.0.1:1/v1")
+    assert found.id == (await version(api_key="another")).id
+    assert found.id != (await version(model="other")).id
+    assert found.id != (await version(url="http://127.0.0.1:2/v1")).id
 
 
 async def sent(

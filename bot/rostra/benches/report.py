@@ -20,7 +20,7 @@ class Figure(TypedDict):
 class Report(TypedDict):
     """``ratios`` are ours against the peer measured beside it in the same run: above 1 is better.
 
-    A peer that is not installed is named under ``missing``, never guessed.
+    What was not measured, such as a peer that is not installed, is named under ``missing``, never guessed.
     """
 
     bench: str

@@ -55,4 +55,4 @@ def _print(report: Report) -> None:
     rows += [[name, f"{ratio:.2f}", "times the peer"] for name, ratio in report["ratios"].items()]
     table(["Figure", "Value", "Unit"], rows)
     for missing in report.get("missing", ()):
-        typer.echo(f"not compared: {missing} is not installed", err=True)
+        typer.echo(f"not compared: {missing}", err=True)

@@ -32,7 +32,13 @@ def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
     said = connection.scalars(_SAID, {"replies": replies}).all()
     cases = connection.scalars(_CASES, {"replies": replies}).all()
     told = summaries.since(connection, replies)
-    contents = [*replies, *said, *told, *cases, *(row.content_id for row in old if row.content_id is not None)]
+    contents = [
+        *replies,
+        *said,
+        *told,
+        *cases,
+        *(row.content_id for row in old if row.content_id is not None),
+    ]
     connection.execute(sa.delete(summary).where(summary.c.id.in_(told)))
     connection.execute(sa.delete(message).where(message.c.reply_id.in_(replies)))
     connection.execute(

@@ -20,8 +20,8 @@ def load(folder: str, kind: str) -> dict[str, Callable[..., Any]]:
     import torch
     from tokenizers import Tokenizer
 
-    from ..engine.engine import Part
     from ..engine.loading import runner
+    from ..engine.runner import Part
 
     torch.set_num_threads(1)
     kinds: Any = kind

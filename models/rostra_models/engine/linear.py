@@ -90,9 +90,14 @@ class Int8:
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor | None = None, *, fine: bool = False) -> Int8:
         """Round weights ``[out, in]`` to 8 bits."""
-        weight = weight.float()
-        scale = weight.abs().amax(-1).mul_(1 / _MOST).clamp_min_(_TINY)
-        rounded = (weight / scale[:, None]).round_().to(torch.int8)
+        rounded = torch.empty(weight.shape, dtype=torch.int8)
+        scale = torch.empty(len(weight))
+        for start in range(
+            0, len(weight), _BLOCK
+        ):  # all at once would take nine times the memory of the result
+            block = weight[start : start + _BLOCK].float()
+            scale[start : start + _BLOCK] = block.abs().amax(-1).mul_(1 / _MOST).clamp_min_(_TINY)
+            rounded[start : start + _BLOCK] = (block / scale[start : start + _BLOCK, None]).round_()
         return cls(rounded.t(), scale.mul_(1 / _MOST), None if bias is None else bias.float(), fine)
 
     @property
@@ -125,7 +130,7 @@ class Int8:
         return found.mul_(self.scale), top
 
 
-_MOST, _TINY = 127, 1e-12
+_MOST, _TINY, _BLOCK = 127, 1e-12, 4096
 
 
 def product(rows: Tensor, weight: Tensor) -> Tensor:

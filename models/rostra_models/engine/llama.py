@@ -63,7 +63,7 @@ class Llama:
         self._embedding = weigh(weights["model.embed_tokens.weight"], None, fine=True)
         head = weights.get("lm_head.weight")
         self._head = self._embedding if shape.tied or head is None else weigh(head, None, fine=True)
-        self._norm = Norm(weights["model.norm.weight"].to(kinds.hidden), shape.epsilon)
+        self._norm = Norm(weights["model.norm.weight"].to(kinds.hidden, copy=True), shape.epsilon)
         self._layers = [_layer(shape, weights, number, weigh, kinds.hidden) for number in range(shape.layers)]
         self._angles = torch.tensor(shape.rotations, dtype=torch.float64)
         with torch.inference_mode():
@@ -228,7 +228,7 @@ def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, weigh: Weig
 
     def norm(name: str) -> Norm | None:
         found = _interleaved(name, named(f"{name}.weight"), shape)
-        return None if found is None else Norm(found.to(numbers), shape.epsilon)
+        return None if found is None else Norm(found.to(numbers, copy=True), shape.epsilon)
 
     before, after = norm("input_layernorm"), norm("post_attention_layernorm")
     if before is None or after is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
@@ -55,7 +55,7 @@ def runner(folder: Path, *, kind: Kind = "auto") -> Runner:
         kind = "int8" if exact() else "float32"
     numbers = torch.bfloat16 if kind == "bfloat16" else torch.float32
     kinds = Kinds(hidden=numbers, kept=torch.bfloat16 if kind == "int8" and halves() else numbers)
-    return Llama(shape, weights(folder), Int8.of if kind == "int8" else dense(numbers), kinds)
+    return Llama(shape, Stored(folder), Int8.of if kind == "int8" else dense(numbers), kinds)
 
 
 def halves() -> bool:
@@ -63,14 +63,24 @@ def halves() -> bool:
     return bool(cast("Any", torch.cpu)._is_avx512_bf16_supported())  # noqa: SLF001  nothing public tells
 
 
-def weights(folder: Path) -> Mapping[str, Tensor]:
-    """Return the tensors of a folder's safetensors by name; they are read when they are used."""
-    found: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        opening: Any = safe_open(str(file), framework="pt")
-        with opening as opened:
-            found.update({str(name): opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118  no mapping
-    return found
+class Stored(Mapping[str, Tensor]):
+    """The tensors of a folder's safetensors by name, each read when it is asked for and kept by nobody."""
+
+    def __init__(self, folder: Path) -> None:
+        opened: list[Any] = [
+            safe_open(str(file), framework="pt") for file in sorted(folder.glob("*.safetensors"))
+        ]
+        self._files = {str(name): file for file in opened for name in file.keys()}  # noqa: SIM118  no mapping
+
+    def __getitem__(self, name: str) -> Tensor:
+        tensor: Tensor = self._files[name].get_tensor(name)
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def dense(numbers: torch.dtype) -> Weigh:

@@ -108,7 +108,10 @@ class Server:
             raise
         finally:
             if not told:
-                self._gave_up(now)
+                given_up = self._clock.monotonic()
+                self.breaker.given_up(
+                    given_up, waited=given_up - now, patience=self._settings.first_token_seconds
+                )
 
     def _report(self, error: Unreachable, *, last: bool) -> None:
         """Tell the breaker of a failure. Who only limits how often it is asked is well, if it serves in the end."""
@@ -116,17 +119,6 @@ class Server:
             self.breaker.abandoned()
         else:
             self.breaker.failed(self._clock.monotonic(), stay_away=error.stay_away if last else None)
-
-    def _gave_up(self, since: float) -> None:
-        """Take note that nobody waits any more: a failure, if it had half the time that a first token may take.
-
-        Whoever asks may be less patient than the settings, and a server that hangs would never count as one.
-        """
-        now = self._clock.monotonic()
-        if now - since >= self._settings.first_token_seconds / 2:
-            self.breaker.failed(now)
-        else:
-            self.breaker.abandoned()
 
     async def _race(self, question: Question) -> Exchange:
         after = self._settings.hedge_after_seconds
