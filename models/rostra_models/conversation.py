@@ -32,14 +32,20 @@ class Conversation:
 
     def tokens(self, messages: Sequence[Utterance]) -> list[int]:
         """Return the prompt for the next answer. Raises `ModelError` if the template will not have the roles."""
-        said = [{"role": message.role, "content": self._harmless(message.text)} for message in messages]
-        if self.tokenizer.chat_template:
-            return self._encode(self._templated(said), whole=True)
-        return self._encode(_plain(said), whole=False)
+        return self._tokens(messages, answering=True)
 
-    def _encode(self, text: str, *, whole: bool) -> list[int]:
+    def whole(self, messages: Sequence[Utterance]) -> list[int]:
+        """Return a conversation that is over: no answer is to follow. Raises `ModelError` likewise."""
+        ids = self._tokens(messages, answering=False)
+        end: int | None = None if self.tokenizer.chat_template else self.tokenizer.eos_token_id
+        return ids if end is None or ids[-1:] == [end] else [*ids, end]
+
+    def _tokens(self, messages: Sequence[Utterance], *, answering: bool) -> list[int]:
+        said = [{"role": message.role, "content": self._harmless(message.text)} for message in messages]
+        templated = bool(self.tokenizer.chat_template)
+        text = self._templated(said, answering=answering) if templated else _plain(said, answering=answering)
         # A template writes the tokens that open a text itself; others are the tokenizer's to add.
-        ids: list[int] = self.tokenizer(text, add_special_tokens=not whole)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=not templated)["input_ids"]
         return ids
 
     def _harmless(self, text: str) -> str:
@@ -49,12 +55,12 @@ class Conversation:
                 text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
 
-    def _templated(self, said: Sequence[Mapping[str, str]]) -> str:
+    def _templated(self, said: Sequence[Mapping[str, str]], *, answering: bool) -> str:
         # Templates refuse what their model was not trained on: a system prompt, the same role twice in a row.
         for layout in (said, _alternating(said)):
             try:
                 text: str = self.tokenizer.apply_chat_template(
-                    list(layout), tokenize=False, add_generation_prompt=True
+                    list(layout), tokenize=False, add_generation_prompt=answering
                 )
             except TemplateError:
                 continue
@@ -75,11 +81,11 @@ def _alternating(said: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str
     return turns
 
 
-def _plain(said: Sequence[Mapping[str, str]]) -> str:
+def _plain(said: Sequence[Mapping[str, str]], *, answering: bool) -> str:
     lines = [
         f"{_NAMES[message['role']]}: {message['content']}"
         if message["role"] in _NAMES
         else message["content"]
         for message in said
     ]
-    return "\n".join([*lines, "Assistant:"])
+    return "\n".join([*lines, "Assistant:"] if answering else lines)
