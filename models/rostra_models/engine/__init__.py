@@ -2,6 +2,8 @@
 
 from .engine import Engine as Engine
 from .engine import Figures as Figures
+from .loading import llama as llama
 from .loading import load as load
+from .loading import runner as runner
 from .request import Made as Made
 from .request import Request as Request

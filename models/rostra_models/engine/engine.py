@@ -132,6 +132,16 @@ class Engine:
         self._readings, self._seats = [], []
         self._prefixes.clear()
 
+    def reload(self, runner: Runner) -> None:
+        """Go on with other weights, as after a step of training; what was read with the old ones is forgotten.
+
+        Raises `ModelError` while somebody is answered: half an answer of each model is nobody's.
+        """
+        if self.busy:
+            raise ModelError("weights cannot be changed while somebody is answered")
+        self._prefixes.clear()
+        self._runner = runner
+
     def step(self) -> list[Made]:
         """Go on by one token with every answer, and by some portions of prompts. Return what was made.
 

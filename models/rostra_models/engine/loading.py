@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rostra.errors import ModelError
 
-from ..shape import read
+from ..shape import Shape, read
 from .engine import Engine
 from .linear import Dense, Int8, Linear, exact
 from .llama import Kinds, Llama, Weigh
@@ -51,11 +51,19 @@ def runner(folder: Path, *, kind: Kind = "auto") -> Runner:
                 f"dtype 'int8' is for the Llama family; {str(folder)!r} is of another: take 'float32'"
             )
         return Foreign.load(folder, torch.bfloat16 if kind == "bfloat16" else torch.float32)
+    return llama(shape, Stored(folder), kind=kind)
+
+
+def llama(shape: Shape, weights: Mapping[str, Tensor], *, kind: Kind = "auto") -> Llama:
+    """Return a model of the Llama family with ``weights`` by their names in transformers: a folder's, or a ``state_dict``.
+
+    ``float32`` weights that are so already are used as they are, not copied.
+    """
     if kind == "auto":
         kind = "int8" if exact() else "float32"
     numbers = torch.bfloat16 if kind == "bfloat16" else torch.float32
     kinds = Kinds(hidden=numbers, kept=torch.bfloat16 if kind == "int8" and halves() else numbers)
-    return Llama(shape, Stored(folder), Int8.of if kind == "int8" else dense(numbers), kinds)
+    return Llama(shape, weights, Int8.of if kind == "int8" else dense(numbers), kinds)
 
 
 def halves() -> bool:

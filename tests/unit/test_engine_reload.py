@@ -1,0 +1,59 @@
+"""Other weights for an engine that runs, as training gives it them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rostra.errors import ModelError
+from rostra_models.shape import read
+from rostra_models.testing import tiny_llama
+
+pytestmark = pytest.mark.slow  # imports torch
+
+PROMPT = list(range(60, 120))
+
+
+def said(engine: Any) -> list[int]:
+    from rostra_models.engine import Request
+
+    engine.submit(Request(id=1, tokens=PROMPT, max_tokens=12))
+    tokens: list[int] = []
+    while engine.busy:
+        tokens += [made.token for made in engine.step() if made.token is not None]
+    return tokens
+
+
+def test_after_reloading_it_answers_as_the_other_model_does(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    from rostra_models.engine import Engine, llama, runner
+
+    one, other = tiny_llama(tmp_path / "one", seed=1), tiny_llama(tmp_path / "other", seed=2)
+    engine = Engine(runner(one, kind="float32"), window=512, memory=10**8, seats=4)
+    fresh = Engine(runner(other, kind="float32"), window=512, memory=10**8, seats=4)
+    before = said(engine)
+    models: Any = AutoModelForCausalLM
+    trained = models.from_pretrained(str(other))
+    shape = read(other)
+    assert shape is not None
+    engine.reload(llama(shape, trained.state_dict(), kind="float32"))
+    after = said(engine)
+    assert after == said(fresh)
+    assert after != before
+    assert engine.figures.cached == 0
+
+
+def test_weights_stay_while_somebody_is_answered(tmp_path: Path) -> None:
+    from rostra_models.engine import Engine, Request, runner
+
+    model = runner(tiny_llama(tmp_path / "tiny"), kind="float32")
+    engine = Engine(model, window=512, memory=10**8, seats=4)
+    engine.submit(Request(id=1, tokens=PROMPT, max_tokens=12))
+    engine.step()
+    with pytest.raises(ModelError, match="while somebody is answered"):
+        engine.reload(model)
+    engine.cancel(1)
+    engine.reload(model)
