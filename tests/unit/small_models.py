@@ -140,13 +140,30 @@ def said(tokens: Sequence[int], count: int) -> list[int]:
 
 
 @contextmanager
+def threads(count: int) -> Generator[None]:
+    """Let torch compute in so many threads: more than there are free cores wait for one another most of the time."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
+@contextmanager
 def torch_seed(seed: int) -> Generator[Any]:
     """Give torch with a random state of the test's own."""
     import torch
 
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
-        yield torch
+    untyped: Any = torch
+    with untyped.random.fork_rng():
+        untyped.manual_seed(seed)
+        yield untyped
+
+
+def listed(tensor: Any) -> list[Any]:
+    """Return the numbers of a tensor."""
+    return tensor.tolist()
 
 
 def made_by_transformers(kind: str, folder: Path, **config: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Continuous batching (https://www.usenix.org/conference/osdi22/presentation/yu) with portions of prompts beside it
 (https://arxiv.org/abs/2308.16369). A prompt is cut at the same places whatever else goes on, so that nobody's answer
-depends on who else is answered.
+depends on who else is answered meanwhile.
 """
 
 from __future__ import annotations
@@ -105,13 +105,17 @@ class Engine:
 
     def submit(self, request: Request) -> None:
         """Take a request. Raises `ModelError` if it can never be answered."""
+        if min(request.n, request.max_tokens) < 1:
+            raise ModelError(
+                f"{request.n} answers of {request.max_tokens} tokens are none; ask for at least one of each"
+            )
         asked = len(request.tokens)
         if not 0 < asked < self.window:
             raise ModelError(f"the prompt has {asked} tokens; the window has {self.window}, answer included")
         if self._bytes(request) > self._memory:
             raise ModelError(
-                f"the conversation needs {self._bytes(request) // 10**6} MB of memory beside the model, and all may"
-                f" take {self._memory // 10**6} MB together"
+                f"the conversation needs {self._bytes(request) / 1e6:,.1f} MB of memory beside the model, and all may"
+                f" take {self._memory / 1e6:,.1f} MB together"
             )
         self._waiting.put(request)
 
@@ -174,8 +178,8 @@ class Engine:
         while (request := self._next()) is not None:
             self._waiting.take(request)
             room = min(self.window, len(request.tokens) + request.max_tokens)
-            self._prefixes.shrink(self._memory - self._reserved() - self._bytes(request))
-            entry = self._prefixes.begin(request.tokens, room, PORTION)
+            spare = self._memory - self._reserved() - self._bytes(request)
+            entry = self._prefixes.begin(request.tokens, room, align=PORTION, most=spare)
             if entry is None:
                 # Room for the next questions too: what is not written to takes no memory.
                 memory = self._runner.memory(min(self.window, max(2 * room, AHEAD)))

@@ -53,25 +53,35 @@ class Prefixes:
         """Bytes of what is kept and not in use."""
         return sum(entry.memory.bytes for entry in self._entries if not entry.busy)
 
-    def begin(self, tokens: Sequence[int], room: int, align: int) -> Entry | None:
+    def begin(self, tokens: Sequence[int], room: int, *, align: int, most: int) -> Entry | None:
         """Return a busy entry that has read the beginning of ``tokens``, or None where nothing begins like them.
 
         It has ``room``, and at least one of ``tokens`` is left to read. How many are read is a multiple of ``align``, or
         all that another had: then what is read next is cut into the same portions as without it. A memory that is kept and
-        has nothing else is handed over, others are copied.
+        has nothing else is handed over, others are copied. Of what is then idle no more than ``most`` bytes are kept; what
+        serves this conversation goes last.
         """
-        alike = [(common(entry.tokens, tokens), entry) for entry in self._entries]
-        length, found = max(alike, key=lambda one: (one[0], _handed(one[1], one[0], room)), default=(0, None))
-        length = min(length, len(tokens) - 1)
-        if found is None or length < SHORTEST:
+        found, length = self._alike(tokens, room)
+        if found is None:
+            self.shrink(most)
             return None
         if _handed(found, length, room):
             self._entries.remove(found)
             found.busy = True
+            self.shrink(most)
             return self.add(found)
         length -= length % align
+        self.shrink(most, but=found)
         copied = found.memory.copied(length, room) if length >= SHORTEST else None
+        self.shrink(most)
         return None if copied is None else self.add(Entry(list(tokens[:length]), copied))
+
+    def _alike(self, tokens: Sequence[int], room: int) -> tuple[Entry | None, int]:
+        """Return what begins most like ``tokens``, if anything does, and how many it has in common with all but the last."""
+        alike = [(common(entry.tokens, tokens), entry) for entry in self._entries]
+        length, found = max(alike, key=lambda one: (one[0], _handed(one[1], one[0], room)), default=(0, None))
+        length = min(length, len(tokens) - 1)
+        return (found, length) if length >= SHORTEST else (None, 0)
 
     def add(self, entry: Entry) -> Entry:
         """Keep track of an entry."""
@@ -85,10 +95,10 @@ class Prefixes:
         if len(entry.tokens) >= SHORTEST:
             self._entries.append(entry)
 
-    def shrink(self, most: int) -> None:
-        """Give up what was not used for the longest time, until ``idle`` is no more than ``most``."""
+    def shrink(self, most: int, *, but: Entry | None = None) -> None:
+        """Give up what was not used for the longest time, until ``idle`` is no more than ``most``; not ``but``, though."""
         idle = self.idle
-        for entry in [entry for entry in self._entries if not entry.busy]:
+        for entry in [entry for entry in self._entries if not entry.busy and entry is not but]:
             if idle <= most:
                 return
             idle -= entry.memory.bytes
