@@ -78,7 +78,7 @@ def test_what_could_never_fit_is_refused_with_figures() -> None:
     engine = an_engine(Toy(token_bytes=10**5), tokens=100)
     with pytest.raises(ModelError, match=r"needs 11.0 MB .* all may take 10.0 MB together"):
         engine.submit(ask(1, range(90), 20))
-    with pytest.raises(ModelError, match=r"needs 12 MB .* all may take 10 MB together"):
+    with pytest.raises(ModelError, match=r"needs 12.0 MB .* all may take 10.0 MB together"):
         engine.submit(ask(1, range(20), 20, n=3))
     engine.submit(ask(1, range(80), 20))
 
