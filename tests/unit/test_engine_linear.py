@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from small_models import threads, torch_seed
@@ -73,15 +73,32 @@ def test_8_bit_products_are_those_of_rounded_rows_and_rounded_weights() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 17, 33])
-def test_8_bit_sums_are_exact(rows: int) -> None:
-    from rostra_models.engine.linear import exact, product
+@pytest.mark.parametrize("by", ["Packed", "Plain"])
+def test_8_bit_sums_are_exact_whoever_makes_them(by: str, rows: int) -> None:
+    from rostra_models.engine import products
 
-    assert exact()
+    assert products.exact()
+    make: Any = getattr(products, by)
+    if not products.right(make):
+        pytest.skip("this processor adds products of 8 bits in 16, which are too few")
     with torch_seed(rows) as torch:
-        left = torch.randint(-127, 128, (rows, IN), dtype=torch.int8)
-        right = torch.randint(-127, 128, (OUT, IN), dtype=torch.int8)
-    left[0], right[0] = 127, -127  # as large as it gets
-    assert product(left, right.t()).long().equal(left.long() @ right.long().t())
+        left = torch.randint(-127, 128, (rows, 640))
+        right = torch.randint(-127, 128, (48, 640))
+        left[0], right[0], right[1] = 127, 127, -127  # nothing is larger
+        times = make(right.to(torch.int8), torch.ones(48))
+        assert torch.equal(times(left.float()).long(), left @ right.t())
+
+
+def test_whoever_makes_products_rounds_and_scales_alike() -> None:
+    from rostra_models.engine.products import Packed, Plain, right
+
+    if not (right(Packed) and right(Plain)):
+        pytest.skip("this processor adds products of 8 bits in 16, which are too few")
+    with torch_seed(3) as torch:
+        rows = (torch.rand(9, 64) - 0.5) * 254
+        rows[0] = torch.arange(64) - 31.5  # halves go to the even neighbour
+        weight, scale = torch.randint(-127, 128, (96, 64), dtype=torch.int8), torch.rand(96)
+        assert torch.equal(Packed(weight, scale)(rows), Plain(weight, scale)(rows))
 
 
 def test_fine_products_are_a_hundred_times_nearer() -> None:
@@ -175,7 +192,7 @@ def test_an_embedding_looks_up_rows_of_the_weights() -> None:
     assert Dense(weight).rows(numbers).equal(weight[numbers])
     step = weight[numbers].abs().amax(-1, keepdim=True) / 127
     for _ in range(2):  # looking up leaves the scales as they are
-        found = Int8.of(weight).rows(numbers)
+        found = Int8.of(weight, fine=True).rows(numbers)
         assert ((found - weight[numbers]).abs() <= step * 0.501).all()
 
 

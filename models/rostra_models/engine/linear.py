@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear, rms_norm
+
+from .products import MOST, Times, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Linear(Protocol):
         """What it keeps in memory."""
         ...
 
+    @property
+    def held(self) -> Any:
+        """What torch has to know of when it records products, if anything."""
+        ...
+
     def normed(self, rows: Tensor, norm: Norm) -> Tensor:
         """Return the products with the normed ``rows``."""
         ...
@@ -55,6 +61,7 @@ class Dense:
 
     weight: Tensor
     bias: Tensor | None = None
+    held: None = None
 
     @property
     def bytes(self) -> int:
@@ -73,7 +80,7 @@ class Dense:
         return linear(rows, self.weight, self.bias)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Int8:
     """Weights in 8 bits with a scale for each output, multiplied with inputs in 8 bits with a scale for each row.
 
@@ -82,27 +89,34 @@ class Int8:
     one loud conversation makes the others coarse.
     """
 
-    weight: Tensor  # [in, out], a transposed view: the layout for which the product of one row is fastest
-    scale: Tensor  # [out], for rows that are rounded to ±1 … ±127
+    times: Times
+    bytes: int
     bias: Tensor | None = None
+    looked_up: tuple[Tensor, Tensor] | None = None  # weights [out, in] and their scale, for `rows`
     fine: bool = False  # what rounding takes from the inputs is multiplied too: twice the work
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor | None = None, *, fine: bool = False) -> Int8:
-        """Round weights ``[out, in]`` to 8 bits."""
+        """Round weights ``[out, in]`` to 8 bits. Rows can be looked up of ``fine`` ones only."""
         rounded = torch.empty(weight.shape, dtype=torch.int8)
         scale = torch.empty(len(weight))
         for start in range(
             0, len(weight), _BLOCK
         ):  # all at once would take nine times the memory of the result
             block = weight[start : start + _BLOCK].float()
-            scale[start : start + _BLOCK] = block.abs().amax(-1).mul_(1 / _MOST).clamp_min_(_TINY)
+            scale[start : start + _BLOCK] = block.abs().amax(-1).mul_(1 / MOST).clamp_min_(_TINY)
             rounded[start : start + _BLOCK] = (block / scale[start : start + _BLOCK, None]).round_()
-        return cls(rounded.t(), scale.mul_(1 / _MOST), None if bias is None else bias.float(), fine)
+        return cls(
+            products(rounded, scale * (1 / MOST)),
+            int(rounded.nbytes + scale.nbytes),
+            None if bias is None else bias.float(),
+            (rounded, scale) if fine else None,
+            fine,
+        )
 
     @property
-    def bytes(self) -> int:
-        return int(self.weight.nbytes + self.scale.nbytes)
+    def held(self) -> Any:
+        return self.times.held
 
     def normed(self, rows: Tensor, norm: Norm) -> Tensor:
         # Rounding does not mind the length of a row: only the scale has to know.
@@ -116,41 +130,20 @@ class Int8:
         return found if self.bias is None else found.add_(self.bias)
 
     def rows(self, numbers: Tensor) -> Tensor:
-        return self.weight.t()[numbers].mul(self.scale[numbers, None].mul_(_MOST))
+        if self.looked_up is None:
+            raise ValueError("rows are looked up of fine weights only")
+        weight, scale = self.looked_up
+        return weight[numbers].mul(scale[numbers, None])
 
     def _product(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the products with rows as if the largest number of each were 1, and that number, ``[rows, 1]``."""
-        top = rows.abs().amax(-1, keepdim=True)
-        exact = torch.div(rows, top * (1 / _MOST))  # a row of zeros gives anything, times zero
+        top = rows.abs().amax(-1, keepdim=True).clamp_min_(_TINY)
+        exact = torch.div(rows, top * (1 / MOST))
+        if not self.fine:
+            return self.times(exact), top
         rounded = exact.round()
-        found = product(rounded.to(torch.int8), self.weight).float()
-        if self.fine:
-            rest = exact.sub_(rounded).mul_(2 * _MOST).round_().to(torch.int8)
-            found.add_(product(rest, self.weight), alpha=1 / (2 * _MOST))
-        return found.mul_(self.scale), top
+        found = self.times(rounded)
+        return found.add_(self.times(exact.sub_(rounded).mul_(2 * MOST)), alpha=1 / (2 * MOST)), top
 
 
-_MOST, _TINY, _BLOCK = 127, 1e-12, 4096
-
-
-def product(rows: Tensor, weight: Tensor) -> Tensor:
-    """Return the product of 8-bit matrices ``[rows, in]`` and ``[in, out]`` in 32 bits.
-
-    The one place that calls the function without a promise (its name begins with a line): `exact` looks first whether
-    it is there and right.
-    """
-    return torch._int_mm(rows, weight)  # noqa: SLF001  nothing public multiplies 8-bit integers  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
-
-
-def exact() -> bool:
-    """Return whether products of 8-bit integers are there on this machine, and exact."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        generator = torch.Generator().manual_seed(0)
-        left = torch.randint(-_MOST, _MOST + 1, (3, 64), generator=generator, dtype=torch.int8)
-        right = torch.randint(-_MOST, _MOST + 1, (96, 64), generator=generator, dtype=torch.int8)
-        try:
-            found = product(left, right.t())
-        except (AttributeError, RuntimeError):
-            return False
-        return bool(torch.equal(found.long(), left.long() @ right.long().t()))
+_TINY, _BLOCK = 1e-12, 4096

@@ -69,8 +69,8 @@ class Llama:
         with torch.inference_mode():
             hidden, turns = torch.zeros(2, shape.width, dtype=self.dtype), self._turns([0, 1])
             seen = torch.zeros(2, shape.heads * shape.head, dtype=self.dtype)
-            self._asks = [recorded(partial(_asked, layer, shape), hidden, turns) for layer in self._layers]
-            self._rests = [recorded(partial(_rest, layer), hidden, seen) for layer in self._layers]
+            self._asks = [recorded(partial(_asked, shape), layer, hidden, turns) for layer in self._layers]
+            self._rests = [recorded(_rest, layer, hidden, seen) for layer in self._layers]
 
     @property
     def bytes(self) -> int:
@@ -134,29 +134,38 @@ class Llama:
         return (seen[0] if len(seen) == 1 else torch.cat(seen)).reshape(tokens, -1).to(self.dtype)
 
 
+class _Function(torch.nn.Module):  # type: ignore[misc]  # torch is not typed for mypy
+    """A function of two tensors and the layer it multiplies with, in the one form of which torch can record packed weights."""
+
+    def __init__(self, function: Callable[[Layer, Tensor, Tensor], Tensor], layer: Layer) -> None:
+        super().__init__()
+        self._call = partial(function, layer)
+        for name in ("qkv", "out", "gates", "down"):
+            setattr(self, name, getattr(layer, name).held)
+
+    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+        return self._call(one, other)
+
+
 def recorded(
-    function: Callable[[Tensor, Tensor], Tensor], *example: Tensor
+    function: Callable[[Layer, Tensor, Tensor], Tensor], layer: Layer, *example: Tensor
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return ``function`` as the list of operations that it makes of ``example``: it runs without the interpreter.
+    """Return ``function`` of a layer as the list of operations that it makes of ``example``: it runs without the interpreter.
 
     That halves the time of a step of a small model. Only the first size of a tensor may differ from the example's.
     torch has deprecated the recorder, and Python 3.14 is without it: there the function itself is returned.
     """
-
-    def named(one: Tensor, other: Tensor) -> Tensor:
-        return function(one, other)
-
     if sys.version_info >= (3, 14):
-        return named
+        return partial(function, layer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made: Callable[[Tensor, Tensor], Tensor] = cast("Any", torch.jit).trace(
-            named, example, check_trace=False
+            _Function(function, layer).eval(), example, check_trace=False
         )
     return made
 
 
-def _asked(layer: Layer, shape: Shape, hidden: Tensor, turns: Tensor) -> Tensor:
+def _asked(shape: Shape, layer: Layer, hidden: Tensor, turns: Tensor) -> Tensor:
     """Return queries, keys and values, ``[tokens, heads + 2 x kv_heads, head]``, the first two turned by position."""
     heads, both = shape.heads, shape.heads + shape.kv_heads
     read = layer.qkv.normed(hidden, layer.before).view(-1, both + shape.kv_heads, shape.head)

@@ -14,8 +14,9 @@ from rostra.errors import ModelError
 
 from ..shape import Shape, read
 from .engine import Engine
-from .linear import Dense, Int8, Linear, exact
+from .linear import Dense, Int8, Linear
 from .llama import Kinds, Llama, Weigh
+from .products import exact
 from .runner import Runner
 
 Kind: TypeAlias = Literal["auto", "int8", "float32", "bfloat16"]
