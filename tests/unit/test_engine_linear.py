@@ -192,7 +192,7 @@ def test_an_embedding_looks_up_rows_of_the_weights() -> None:
     assert Dense(weight).rows(numbers).equal(weight[numbers])
     step = weight[numbers].abs().amax(-1, keepdim=True) / 127
     for _ in range(2):  # looking up leaves the scales as they are
-        found = Int8.of(weight, fine=True).rows(numbers)
+        found = Int8.of(weight, looked_up=True).rows(numbers)
         assert ((found - weight[numbers]).abs() <= step * 0.501).all()
 
 

@@ -29,7 +29,7 @@ def said(engine: Any) -> list[int]:
 def test_after_reloading_it_answers_as_the_other_model_does(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
-    from rostra_models.engine import Engine, llama, runner
+    from rostra_models.engine import Engine, lean, runner
 
     one, other = tiny_llama(tmp_path / "one", seed=1), tiny_llama(tmp_path / "other", seed=2)
     engine = Engine(runner(one, kind="float32"), window=512, memory=10**8, seats=4)
@@ -39,7 +39,7 @@ def test_after_reloading_it_answers_as_the_other_model_does(tmp_path: Path) -> N
     trained = models.from_pretrained(str(other))
     shape = read(other)
     assert shape is not None
-    engine.reload(llama(shape, trained.state_dict(), kind="float32"))
+    engine.reload(lean(shape, trained.state_dict(), kind="float32"))
     after = said(engine)
     assert after == said(fresh)
     assert after != before

@@ -2,7 +2,7 @@
 
 from .engine import Engine as Engine
 from .engine import Figures as Figures
-from .loading import llama as llama
+from .loading import lean as lean
 from .loading import load as load
 from .loading import runner as runner
 from .request import Made as Made

@@ -96,8 +96,10 @@ class Int8:
     fine: bool = False  # what rounding takes from the inputs is multiplied too: twice the work
 
     @classmethod
-    def of(cls, weight: Tensor, bias: Tensor | None = None, *, fine: bool = False) -> Int8:
-        """Round weights ``[out, in]`` to 8 bits. Rows can be looked up of ``fine`` ones only."""
+    def of(
+        cls, weight: Tensor, bias: Tensor | None = None, *, fine: bool = False, looked_up: bool = False
+    ) -> Int8:
+        """Round weights ``[out, in]`` to 8 bits."""
         rounded = torch.empty(weight.shape, dtype=torch.int8)
         scale = torch.empty(len(weight))
         for start in range(
@@ -110,7 +112,7 @@ class Int8:
             products(rounded, scale * (1 / MOST)),
             int(rounded.nbytes + scale.nbytes),
             None if bias is None else bias.float(),
-            (rounded, scale) if fine else None,
+            (rounded, scale) if looked_up else None,
             fine,
         )
 
@@ -131,7 +133,7 @@ class Int8:
 
     def rows(self, numbers: Tensor) -> Tensor:
         if self.looked_up is None:
-            raise ValueError("rows are looked up of fine weights only")
+            raise ValueError("these weights were not made to be looked up")
         weight, scale = self.looked_up
         return weight[numbers].mul(scale[numbers, None])
 

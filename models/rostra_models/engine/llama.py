@@ -26,9 +26,15 @@ from .runner import Part
 
 
 class Weigh(Protocol):
-    """Makes a matrix of weights ``[out, in]`` and perhaps a bias; ``fine`` asks for its best."""
+    """Makes a matrix of weights ``[out, in]`` and perhaps a bias.
 
-    def __call__(self, weight: Tensor, bias: Tensor | None, *, fine: bool) -> Linear: ...
+    ``fine``: rounding its inputs would show, as in what is added to what goes through all layers; ``looked_up``: its rows
+    are asked for.
+    """
+
+    def __call__(
+        self, weight: Tensor, bias: Tensor | None, *, fine: bool = False, looked_up: bool = False
+    ) -> Linear: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,7 @@ class Llama:
         """``weights`` by their names in transformers; ``weigh`` makes the matrices."""
         self.shape = shape
         self.dtype, self.kept = kinds.hidden, kinds.kept
-        self._embedding = weigh(weights["model.embed_tokens.weight"], None, fine=True)
+        self._embedding = weigh(weights["model.embed_tokens.weight"], None, fine=True, looked_up=True)
         head = weights.get("lm_head.weight")
         self._head = self._embedding if shape.tied or head is None else weigh(head, None, fine=True)
         self._norm = Norm(weights["model.norm.weight"].to(kinds.hidden, copy=True), shape.epsilon)
@@ -229,11 +235,11 @@ def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, weigh: Weig
     def named(name: str) -> Tensor | None:
         return weights.get(f"model.layers.{number}.{name}")
 
-    def matrix(*names: str) -> Linear:
+    def matrix(*names: str, fine: bool = False) -> Linear:
         found = [_interleaved(name, named(f"{name}.weight"), shape) for name in names]
         biases = [_interleaved(name, named(f"{name}.bias"), shape) for name in names]
         bias = None if biases[0] is None else torch.cat([one for one in biases if one is not None])
-        return weigh(torch.cat([one for one in found if one is not None]), bias, fine=False)
+        return weigh(torch.cat([one for one in found if one is not None]), bias, fine=fine)
 
     def norm(name: str) -> Norm | None:
         found = _interleaved(name, named(f"{name}.weight"), shape)
@@ -245,10 +251,10 @@ def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, weigh: Weig
     return Layer(
         before=before,
         qkv=matrix("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-        out=matrix("self_attn.o_proj"),
+        out=matrix("self_attn.o_proj", fine=True),
         after=after,
         gates=matrix("mlp.gate_proj", "mlp.up_proj"),
-        down=matrix("mlp.down_proj"),
+        down=matrix("mlp.down_proj", fine=True),
         query_norm=norm("self_attn.q_norm"),
         key_norm=norm("self_attn.k_norm"),
     )

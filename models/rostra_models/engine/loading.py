@@ -52,10 +52,10 @@ def runner(folder: Path, *, kind: Kind = "auto") -> Runner:
                 f"dtype 'int8' is for the Llama family; {str(folder)!r} is of another: take 'float32'"
             )
         return Foreign.load(folder, torch.bfloat16 if kind == "bfloat16" else torch.float32)
-    return llama(shape, Stored(folder), kind=kind)
+    return lean(shape, Stored(folder), kind=kind)
 
 
-def llama(shape: Shape, weights: Mapping[str, Tensor], *, kind: Kind = "auto") -> Llama:
+def lean(shape: Shape, weights: Mapping[str, Tensor], *, kind: Kind = "auto") -> Llama:
     """Return a model of the Llama family with ``weights`` by their names in transformers: a folder's, or a ``state_dict``.
 
     ``float32`` weights that are so already are used as they are, not copied.
@@ -95,8 +95,8 @@ class Stored(Mapping[str, Tensor]):
 def dense(numbers: torch.dtype) -> Weigh:
     """Return what makes matrices of type ``numbers``."""
 
-    def weigh(weight: Tensor, bias: Tensor | None, *, fine: bool = False) -> Linear:
-        del fine
+    def weigh(weight: Tensor, bias: Tensor | None, *, fine: bool = False, looked_up: bool = False) -> Linear:
+        del fine, looked_up  # nothing is rounded
         return Dense(weight.to(numbers), None if bias is None else bias.to(numbers))
 
     return weigh
