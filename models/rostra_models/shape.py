@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .json_files import inner, json_object
+
 FAMILY = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """What configurations call the architectures whose forward pass is ours; SmolLM2 calls itself ``llama``."""
+
+_NEEDED = ("num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads", "vocab_size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +41,17 @@ class Shape:
 
 
 def read(folder: Path) -> Shape | None:
-    """Return the shape of the model in ``folder``, or None where its forward pass is not ours."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_bytes())
-    return shape_of(config)
+    """Return the shape of the model in ``folder``, or None where its forward pass is not ours. Raises `ModelError`."""
+    return shape_of(json_object(folder / "config.json"))
 
 
 def shape_of(config: Mapping[str, Any]) -> Shape | None:
     """Return the shape that ``config`` describes, or None where something in it is not understood here."""
     if config.get("model_type") not in FAMILY or config.get("hidden_act", "silu") != "silu":
+        return None
+    # What is left out has another default in each architecture; transformers knows them. The first Llamas had no groups.
+    needed = _NEEDED if config["model_type"] == "llama" else (*_NEEDED, "num_key_value_heads")
+    if any(config.get(key) is None for key in needed):
         return None
     if config.get("quantization_config") or _slides(config):
         return None
@@ -79,7 +85,7 @@ def _slides(config: Mapping[str, Any]) -> bool:
 def _rotations(config: Mapping[str, Any], head: int) -> tuple[float, ...] | None:
     """Return the rotation of each pair; None for a kind of scaling that is not understood here."""
     # Configurations since transformers 5 keep theta beside the scaling, older ones apart from it.
-    scaling: Mapping[str, Any] = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    scaling = inner(config, "rope_parameters") or inner(config, "rope_scaling")
     theta = float(scaling.get("rope_theta") or config.get("rope_theta") or 10000.0)
     plain = [theta ** (-2 * pair / head) for pair in range(head // 2)]
     match scaling.get("rope_type") or scaling.get("type") or "default":

@@ -13,11 +13,9 @@ from typing import Literal, TypeAlias
 from rostra.versions import ModelVersion, VersionKind
 
 from .json_files import json_object
+from .shape import shape_of
 from .shelf import KEPT, RECORD, record, sha256
 from .weights import INDEX, read, weight_files
-
-LEAN = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""The ``model_type``s that the engine of our own runs; transformers runs the others."""
 
 Engine: TypeAlias = Literal["lean", "transformers"]
 
@@ -43,7 +41,7 @@ def about(folder: Path) -> About:
     architecture = str(config.get("model_type") or "")
     return About(
         architecture=architecture,
-        engine="lean" if architecture in LEAN else "transformers",
+        engine="lean" if shape_of(config) else "transformers",
         template=_template(folder),
     )
 
