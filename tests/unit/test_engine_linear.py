@@ -203,11 +203,3 @@ def test_the_norm_is_torch_s_and_its_factor_is_what_it_multiplies_with() -> None
     made, rows = norm(), inputs()
     assert made(rows).equal(rms_norm(rows, (IN,), made.weight, 1e-5))
     torch.testing.assert_close(rows * made.factor(rows) * made.weight, made(rows))
-
-
-def test_8_bits_take_a_quarter_of_the_memory() -> None:
-    from rostra_models.engine.linear import Dense, Int8
-
-    weight, _ = weights()
-    assert Dense(weight).bytes == 4 * IN * OUT
-    assert Int8.of(weight).bytes == IN * OUT + 4 * OUT

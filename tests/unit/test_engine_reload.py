@@ -1,4 +1,4 @@
-"""Other weights for an engine that runs, as training gives it them."""
+"""Other weights for an engine that runs, as training gives it them, and what its memories take."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ def test_after_reloading_it_answers_as_the_other_model_does(tmp_path: Path) -> N
     shape = read(other)
     assert shape is not None
     engine.reload(lean(shape, trained.state_dict(), kind="float32"))
+    for weight in trained.parameters():  # training goes on, and the engine does not notice
+        weight.data.mul_(-3)
     after = said(engine)
     assert after == said(fresh)
     assert after != before
@@ -57,3 +59,14 @@ def test_weights_stay_while_somebody_is_answered(tmp_path: Path) -> None:
         engine.reload(model)
     engine.cancel(1)
     engine.reload(model)
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "int8"])
+def test_a_memory_takes_for_a_token_what_was_reckoned(tmp_path: Path, kind: Any) -> None:
+    from rostra_models.engine import runner
+    from rostra_models.engine.runner import Part
+
+    model = runner(tiny_llama(tmp_path / "tiny"), kind=kind)
+    memory = model.memory(40)
+    model.forward([Part(memory=memory, tokens=PROMPT[:10])])
+    assert memory.bytes == 10 * model.token_bytes > 0

@@ -40,14 +40,9 @@ class Cache:
         self._store = torch.empty((shape.layers, 2, 1, shape.kv_heads, room, shape.head), dtype=dtype)
 
     @property
-    def size(self) -> int:
-        """The bytes that a token takes."""
-        return int(self._store.nbytes) // self.room
-
-    @property
     def bytes(self) -> int:
         """The bytes that its tokens take."""
-        return self.size * self.length
+        return int(self._store.nbytes) // self.room * self.length
 
     def extend(self, tokens: int) -> Stretch:
         """Count ``tokens`` more as there; the caller writes them. Raises `ValueError` if they do not fit."""

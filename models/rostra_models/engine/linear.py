@@ -33,11 +33,6 @@ class Linear(Protocol):
     """Weights to multiply with. Shapes: input ``[rows, in]``, output ``[rows, out]``, both of one type."""
 
     @property
-    def bytes(self) -> int:
-        """What it keeps in memory."""
-        ...
-
-    @property
     def held(self) -> Any:
         """What torch has to know of when it records products, if anything."""
         ...
@@ -63,10 +58,6 @@ class Dense:
     bias: Tensor | None = None
     held: None = None
 
-    @property
-    def bytes(self) -> int:
-        return int(self.weight.nbytes)
-
     def normed(self, rows: Tensor, norm: Norm) -> Tensor:
         return self._product(norm(rows))
 
@@ -90,7 +81,6 @@ class Int8:
     """
 
     times: Times
-    bytes: int
     bias: Tensor | None = None
     looked_up: tuple[Tensor, Tensor] | None = None  # weights [out, in] and their scale, for `rows`
     fine: bool = False  # what rounding takes from the inputs is multiplied too: twice the work
@@ -102,15 +92,13 @@ class Int8:
         """Round weights ``[out, in]`` to 8 bits."""
         rounded = torch.empty(weight.shape, dtype=torch.int8)
         scale = torch.empty(len(weight))
-        for start in range(
-            0, len(weight), _BLOCK
-        ):  # all at once would take nine times the memory of the result
+        # Some rows at a time: all at once would take nine times the memory of the result.
+        for start in range(0, len(weight), _BLOCK):
             block = weight[start : start + _BLOCK].float()
             scale[start : start + _BLOCK] = block.abs().amax(-1).mul_(1 / MOST).clamp_min_(_TINY)
             rounded[start : start + _BLOCK] = (block / scale[start : start + _BLOCK, None]).round_()
         return cls(
             products(rounded, scale * (1 / MOST)),
-            int(rounded.nbytes + scale.nbytes),
             None if bias is None else bias.float(),
             (rounded, scale) if looked_up else None,
             fine,

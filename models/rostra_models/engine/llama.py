@@ -66,6 +66,7 @@ class Llama:
         """``weights`` by their names in transformers; ``weigh`` makes the matrices."""
         self.shape = shape
         self.dtype, self.kept = kinds.hidden, kinds.kept
+        self.token_bytes = 2 * shape.layers * shape.kv_heads * shape.head * kinds.kept.itemsize
         self._embedding = weigh(weights["model.embed_tokens.weight"], None, fine=True, looked_up=True)
         head = weights.get("lm_head.weight")
         self._head = self._embedding if shape.tied or head is None else weigh(head, None, fine=True)
@@ -77,19 +78,6 @@ class Llama:
             seen = torch.zeros(2, shape.heads * shape.head, dtype=self.dtype)
             self._asks = [recorded(partial(_asked, shape), layer, hidden, turns) for layer in self._layers]
             self._rests = [recorded(_rest, layer, hidden, seen) for layer in self._layers]
-
-    @property
-    def bytes(self) -> int:
-        """The memory that the weights take."""
-        matrices = {self._embedding, self._head}
-        for layer in self._layers:
-            matrices |= {layer.qkv, layer.out, layer.gates, layer.down}
-        return sum(matrix.bytes for matrix in matrices)
-
-    @property
-    def token_bytes(self) -> int:
-        """What a token takes in a `Cache`."""
-        return Cache(self.shape, 1, self.kept).size
 
     def memory(self, room: int) -> Cache:
         """Return an empty cache for ``room`` tokens."""

@@ -58,7 +58,7 @@ def runner(folder: Path, *, kind: Kind = "auto") -> Runner:
 def lean(shape: Shape, weights: Mapping[str, Tensor], *, kind: Kind = "auto") -> Llama:
     """Return a model of the Llama family with ``weights`` by their names in transformers: a folder's, or a ``state_dict``.
 
-    ``float32`` weights that are so already are used as they are, not copied.
+    It has copies of its own: what becomes of ``weights`` afterwards, in training for example, does not change it.
     """
     if kind == "auto":
         kind = "int8" if exact() else "float32"
@@ -97,6 +97,7 @@ def dense(numbers: torch.dtype) -> Weigh:
 
     def weigh(weight: Tensor, bias: Tensor | None, *, fine: bool = False, looked_up: bool = False) -> Linear:
         del fine, looked_up  # nothing is rounded
-        return Dense(weight.to(numbers), None if bias is None else bias.to(numbers))
+        own = None if bias is None else bias.to(numbers, copy=True)
+        return Dense(weight.to(numbers, copy=True), own)
 
     return weigh
