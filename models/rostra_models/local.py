@@ -51,8 +51,8 @@ class LocalSettings(ComponentSettings):
 
     - ``folder``: what ``rostra model pull`` made, by its name, or a path (with a slash) to a Hugging Face folder with
       ``config.json``, ``*.safetensors`` and a tokenizer.
-    - ``dtype``: ``auto`` is int8 for Llama, SmolLM2, Mistral, Qwen2 and Qwen3 where the machine multiplies 8-bit
-      integers, a quarter of the memory and several times the speed; else float32. What it costs is in docs/why.
+    - ``dtype``: ``auto`` is int8 for Llama, SmolLM2, Mistral, Qwen2 and Qwen3 on x86-64 processors with AVX2, a quarter
+      of the memory and several times the speed; else float32. What it costs is in docs/why.
     - ``threads``: by default one for each core but one, so that the rest of the program has air, and 8 at most.
     - ``window``: tokens; by default what the model was made for.
     - ``repetition_penalty``: above 1 keeps small models from repeating themselves; by default the model's own (1.1
@@ -199,7 +199,8 @@ def _prepared(
         raise ModelError(f"{str(folder / 'config.json')!r} names no window; set `window` for model {name!r}")
     there = memory()
     # What `auto` comes to is known where the model is loaded; here it only matters how large it is.
-    dtype = settings.dtype if settings.dtype != "auto" else "int8" if shape.read(folder) else "float32"
+    compact = shape.read(folder) is not None and installed("numba")
+    dtype = settings.dtype if settings.dtype != "auto" else "int8" if compact else "float32"
     if settings.check_memory:
         _check_memory(name, weights, dtype, there)
     spare = CONVERSATIONS if there is None else max(0, there - weights.memory(_WIDTHS[dtype])) // 2

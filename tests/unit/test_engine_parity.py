@@ -112,17 +112,18 @@ def test_greedy_answers_to_50_prompts_at_once_are_those_of_generate(name: str, t
     assert len({token for answer in expected for token in answer}) > 50  # they do say something
 
 
-@pytest.mark.parametrize(("number", "most"), [("int8", 0.1), ("bfloat16", 0.1)])
+@pytest.mark.parametrize(("number", "most"), [("int8", 0.06), ("bfloat16", 0.1)])
 def test_coarser_numbers_come_near(number: Any, most: float, tmp_path: Path) -> None:
     import torch
 
-    from rostra_models.engine.llama import Llama
+    from rostra_models.engine.compiled import works
     from rostra_models.engine.loading import runner
     from rostra_models.engine.runner import Part
 
+    if number == "int8" and not works():
+        pytest.skip("this machine compiles no step")
     model = made_by_transformers("llama", tmp_path, **SMALL | {"attention_bias": True})
-    ours = runner(tmp_path, kind=number)
-    assert isinstance(ours, Llama)
+    ours: Any = runner(tmp_path, kind=number)
     prompt = [Random(1).randrange(300) for _ in range(100)]
     with torch.inference_mode():
         expected = model(torch.tensor([prompt])).logits[0]

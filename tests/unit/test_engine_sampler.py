@@ -32,7 +32,7 @@ def drawn(row: Tensor, count: int, **how: Any) -> list[int]:
     """Draw from the same logits, with another seed each time."""
     from rostra_models.engine.sampler import Drawer
 
-    return [Drawer(ask(0, [1], seed=seed, **how), 0).draw(row) for seed in range(count)]
+    return [Drawer(ask(0, [1], seed=seed, **how), 0).draw(row.numpy()) for seed in range(count)]
 
 
 def test_the_likeliest_token_is_taken_at_temperature_0() -> None:
@@ -93,6 +93,13 @@ def test_the_likeliest_token_is_always_among_them(top_p: float) -> None:
     assert set(drawn(row, 20, temperature=1.0, top_p=top_p)) == {int(row.argmax())}
 
 
+@pytest.mark.parametrize("temperature", [1e-300, 1e-30, 1e-3])
+def test_the_colder_the_more_only_the_likeliest_is_drawn(temperature: float) -> None:
+    row = logits()[0]
+    for top_p in (0.9, 1.0):
+        assert set(drawn(row, 5, temperature=temperature, top_p=top_p)) == {int(row.argmax())}
+
+
 def test_what_cannot_be_is_never_drawn() -> None:
     import torch
 
@@ -103,13 +110,13 @@ def test_what_cannot_be_is_never_drawn() -> None:
 
 
 def test_a_random_number_falls_on_the_token_whose_share_it_is_in() -> None:
-    import torch
+    import numpy as np
 
     from rostra_models.engine import sampler
 
     inside: Any = sampler
 
-    odds = torch.tensor([0.25, 0.0, 0.5, 0.25], dtype=torch.float64)
+    odds = np.array([0.25, 0.0, 0.5, 0.25])
     shares = {0.0: 0, 0.2499: 0, 0.25: 2, 0.7499: 2, 0.75: 3, 0.999999: 3}
     assert {number: inside._inside(odds, 1.0, number) for number in shares} == shares
     assert inside._at(odds.cumsum(0), 1.0) == 3  # rounding never leads beyond the last
@@ -123,7 +130,7 @@ def test_one_seed_gives_one_answer_and_choices_count_it_up() -> None:
 
     def said(seed: int, choice: int) -> list[int]:
         drawer = Drawer(ask(0, [1], temperature=1.0, seed=seed), choice)
-        return [drawer.draw(row) for _ in range(20)]
+        return [drawer.draw(row.numpy()) for _ in range(20)]
 
     assert said(5, 0) == said(5, 0)
     assert said(5, 2) == said(7, 0)
@@ -131,11 +138,11 @@ def test_one_seed_gives_one_answer_and_choices_count_it_up() -> None:
 
 
 def test_what_was_said_is_made_less_likely_whatever_its_sign() -> None:
-    import torch
+    import numpy as np
 
     from rostra_models.engine.sampler import penalized
 
-    row = torch.tensor([2.0, -2.0, 0.0, 1.0])
+    row = np.array([2.0, -2.0, 0.0, 1.0])
     assert listed(penalized(row, [0, 1, 1, 2], 2.0)) == [1.0, -4.0, 0.0, 1.0]
     assert listed(row) == [2.0, -2.0, 0.0, 1.0]
 

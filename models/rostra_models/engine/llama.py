@@ -1,4 +1,4 @@
-"""The forward pass of the Llama family: Llama, SmolLM2, Mistral, Qwen2 and Qwen3.
+"""The forward pass of the Llama family in PyTorch: Llama, SmolLM2, Mistral, Qwen2 and Qwen3 in 32 or 16 bits.
 
 It is transformers' arithmetic with less around it: the tokens of all conversations go through the weights together, one
 matrix for queries, keys and values and one for both halves of the gate, and attention reads each conversation's cache in
@@ -7,34 +7,39 @@ place. Rotations are products of complex numbers, so queries and keys have the t
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, dtype
+from torch.nn.functional import linear, rms_norm, silu
 from torch.nn.functional import scaled_dot_product_attention as attention
-from torch.nn.functional import silu
 
 from ..shape import Shape
 from .cache import Cache, Stretch
-from .linear import Linear, Norm
 from .runner import Part
 
 
-class Weigh(Protocol):
-    """Makes a matrix of weights ``[out, in]`` and perhaps a bias.
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Weights ``[out, in]`` with an optional bias ``[out]``."""
 
-    ``fine``: rounding its inputs would show, as in what is added to what goes through all layers; ``looked_up``: its rows
-    are asked for.
-    """
+    weight: Tensor
+    bias: Tensor | None = None
 
-    def __call__(
-        self, weight: Tensor, bias: Tensor | None, *, fine: bool = False, looked_up: bool = False
-    ) -> Linear: ...
+    def __call__(self, rows: Tensor) -> Tensor:
+        return linear(rows, self.weight, self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """Makes rows of length 1 on average and weighs their numbers (RMSNorm, https://arxiv.org/abs/1910.07467)."""
+
+    weight: Tensor  # [in]
+    epsilon: float
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return rms_norm(rows, self.weight.shape, self.weight, self.epsilon)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,46 +47,33 @@ class Layer:
     """Weights of one layer; ``query_norm`` and ``key_norm`` are Qwen3's."""
 
     before: Norm
-    qkv: Linear
-    out: Linear
+    qkv: Matrix
+    out: Matrix
     after: Norm
-    gates: Linear
-    down: Linear
+    gates: Matrix
+    down: Matrix
     query_norm: Norm | None = None
     key_norm: Norm | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kinds:
-    """The types of numbers: of what goes from layer to layer, and of keys and values that are ``kept``."""
-
-    hidden: dtype
-    kept: dtype
 
 
 class Llama:
     """A loaded model. Not for several threads at once."""
 
-    def __init__(self, shape: Shape, weights: Mapping[str, Tensor], weigh: Weigh, kinds: Kinds) -> None:
-        """``weights`` by their names in transformers; ``weigh`` makes the matrices."""
+    def __init__(self, shape: Shape, weights: Mapping[str, Tensor], numbers: dtype) -> None:
+        """``weights`` by their names in transformers; ``numbers`` is the type of all that is computed with."""
         self.shape = shape
-        self.dtype, self.kept = kinds.hidden, kinds.kept
-        self.token_bytes = 2 * shape.layers * shape.kv_heads * shape.head * kinds.kept.itemsize
-        self._embedding = weigh(weights["model.embed_tokens.weight"], None, fine=True, looked_up=True)
+        self.dtype = numbers
+        self.token_bytes = 2 * shape.layers * shape.kv_heads * shape.head * numbers.itemsize
+        self._embedding = Matrix(weights["model.embed_tokens.weight"].to(numbers, copy=True))
         head = weights.get("lm_head.weight")
-        self._head = self._embedding if shape.tied or head is None else weigh(head, None, fine=True)
-        self._norm = Norm(weights["model.norm.weight"].to(kinds.hidden, copy=True), shape.epsilon)
-        self._layers = [_layer(shape, weights, number, weigh, kinds.hidden) for number in range(shape.layers)]
+        self._head = self._embedding if shape.tied or head is None else Matrix(head.to(numbers, copy=True))
+        self._norm = Norm(weights["model.norm.weight"].to(numbers, copy=True), shape.epsilon)
+        self._layers = [_layer(shape, weights, number, numbers) for number in range(shape.layers)]
         self._angles = torch.tensor(shape.rotations, dtype=torch.float64)
-        with torch.inference_mode():
-            hidden, turns = torch.zeros(2, shape.width, dtype=self.dtype), self._turns([0, 1])
-            seen = torch.zeros(2, shape.heads * shape.head, dtype=self.dtype)
-            self._asks = [recorded(partial(_asked, shape), layer, hidden, turns) for layer in self._layers]
-            self._rests = [recorded(_rest, layer, hidden, seen) for layer in self._layers]
 
     def memory(self, room: int) -> Cache:
         """Return an empty cache for ``room`` tokens."""
-        return Cache(self.shape, room, self.kept)
+        return Cache(self.shape, room, self.dtype)
 
     def forward(self, parts: Sequence[Part], *, every: bool = False) -> Tensor:
         """Read each part's tokens into its cache, in order. Return logits in 32 bits.
@@ -91,20 +83,24 @@ class Llama:
         """
         with torch.inference_mode():
             runs = self._runs(parts)
-            hidden = self._embedding.rows(torch.tensor([token for part in parts for token in part.tokens]))
+            hidden = self._embedding.weight[[token for part in parts for token in part.tokens]]
             turns = self._turns([at for run in runs for at in run.positions])
-            for number, (ask, rest) in enumerate(zip(self._asks, self._rests, strict=True)):
-                hidden = rest(hidden, self._seen(number, ask(hidden, turns), runs))
+            for number, layer in enumerate(self._layers):
+                seen = self._seen(number, _asked(self.shape, layer, hidden, turns), runs)
+                hidden = hidden + layer.out(seen)
+                # SwiGLU, https://arxiv.org/abs/2002.05202
+                gate, up = layer.gates(layer.after(hidden)).chunk(2, -1)
+                hidden = hidden + layer.down(silu(gate).mul_(up))
             wanted = [run.last for run, part in zip(runs, parts, strict=True) if part.wanted]
             if not every and len(wanted) < len(hidden):
                 hidden = hidden[wanted]
-            return self._head.normed(hidden, self._norm).float()
+            return self._head(self._norm(hidden)).float()
 
     def _runs(self, parts: Sequence[Part]) -> list[_Run]:
         found: list[_Run] = []
         first = 0
         for part in parts:
-            found.append(_Run(part, first, _mask(part, self.shape.group, self.kept)))
+            found.append(_Run(part, first, _mask(part, self.shape.group, self.dtype)))
             first += len(part.tokens)
         return found
 
@@ -120,49 +116,18 @@ class Llama:
         torch._foreach_copy_(  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # one call for all conversations
             [run.stretch.write[number] for run in runs], read[:, shape.heads :].split_with_sizes(lengths)
         )
-        queries = read[:, : shape.heads].to(self.kept).view(tokens, shape.kv_heads, shape.group, shape.head)
+        queries = read[:, : shape.heads].reshape(tokens, shape.kv_heads, shape.group, shape.head)
         seen = [
             _attention(asked, run, number)
             for asked, run in zip(queries.split_with_sizes(lengths), runs, strict=True)
         ]
-        return (seen[0] if len(seen) == 1 else torch.cat(seen)).reshape(tokens, -1).to(self.dtype)
-
-
-class _Function(torch.nn.Module):  # type: ignore[misc]  # torch is not typed for mypy
-    """A function of two tensors and the layer it multiplies with, in the one form of which torch can record packed weights."""
-
-    def __init__(self, function: Callable[[Layer, Tensor, Tensor], Tensor], layer: Layer) -> None:
-        super().__init__()
-        self._call = partial(function, layer)
-        for name in ("qkv", "out", "gates", "down"):
-            setattr(self, name, getattr(layer, name).held)
-
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        return self._call(one, other)
-
-
-def recorded(
-    function: Callable[[Layer, Tensor, Tensor], Tensor], layer: Layer, *example: Tensor
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return ``function`` of a layer as the list of operations that it makes of ``example``: it runs without the interpreter.
-
-    That halves the time of a step of a small model. Only the first size of a tensor may differ from the example's.
-    torch has deprecated the recorder, and Python 3.14 is without it: there the function itself is returned.
-    """
-    if sys.version_info >= (3, 14):
-        return partial(function, layer)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made: Callable[[Tensor, Tensor], Tensor] = cast("Any", torch.jit).trace(
-            _Function(function, layer).eval(), example, check_trace=False
-        )
-    return made
+        return torch.cat(seen).reshape(tokens, -1)
 
 
 def _asked(shape: Shape, layer: Layer, hidden: Tensor, turns: Tensor) -> Tensor:
     """Return queries, keys and values, ``[tokens, heads + 2 x kv_heads, head]``, the first two turned by position."""
     heads, both = shape.heads, shape.heads + shape.kv_heads
-    read = layer.qkv.normed(hidden, layer.before).view(-1, both + shape.kv_heads, shape.head)
+    read = layer.qkv(layer.before(hidden)).view(-1, both + shape.kv_heads, shape.head)
     if layer.query_norm is not None and layer.key_norm is not None:
         read[:, :heads] = layer.query_norm(read[:, :heads])
         read[:, heads:both] = layer.key_norm(read[:, heads:both])
@@ -172,13 +137,6 @@ def _asked(shape: Shape, layer: Layer, hidden: Tensor, turns: Tensor) -> Tensor:
     else:
         pairs.copy_(torch.view_as_real(torch.view_as_complex(pairs.float()) * turns))
     return read
-
-
-def _rest(layer: Layer, hidden: Tensor, seen: Tensor) -> Tensor:
-    """Return what a layer makes of its input and what its tokens saw (feed-forward: https://arxiv.org/abs/2002.05202)."""
-    hidden = layer.out.added(seen, hidden)
-    gate, up = layer.gates.normed(hidden, layer.after).chunk(2, -1)
-    return layer.down.added(silu(gate).mul_(up), hidden)
 
 
 class _Run:
@@ -219,18 +177,18 @@ def _attention(queries: Tensor, run: _Run, number: int) -> Tensor:
     return seen.view(kv_heads, group, tokens, head).permute(2, 0, 1, 3)
 
 
-def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, weigh: Weigh, numbers: dtype) -> Layer:
+def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, numbers: dtype) -> Layer:
     def named(name: str) -> Tensor | None:
-        return weights.get(f"model.layers.{number}.{name}")
+        found = weights.get(f"model.layers.{number}.{name}")
+        return None if found is None else _interleaved(name.rpartition(".")[0], found, shape)
 
-    def matrix(*names: str, fine: bool = False) -> Linear:
-        found = [_interleaved(name, named(f"{name}.weight"), shape) for name in names]
-        biases = [_interleaved(name, named(f"{name}.bias"), shape) for name in names]
-        bias = None if biases[0] is None else torch.cat([one for one in biases if one is not None])
-        return weigh(torch.cat([one for one in found if one is not None]), bias, fine=fine)
+    def matrix(*names: str) -> Matrix:
+        found = [[named(f"{name}.{kind}") for name in names] for kind in ("weight", "bias")]
+        weight, bias = ([one for one in several if one is not None] for several in found)
+        return Matrix(torch.cat(weight).to(numbers), torch.cat(bias).to(numbers) if bias else None)
 
     def norm(name: str) -> Norm | None:
-        found = _interleaved(name, named(f"{name}.weight"), shape)
+        found = named(f"{name}.weight")
         return None if found is None else Norm(found.to(numbers, copy=True), shape.epsilon)
 
     before, after = norm("input_layernorm"), norm("post_attention_layernorm")
@@ -239,10 +197,10 @@ def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, weigh: Weig
     return Layer(
         before=before,
         qkv=matrix("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-        out=matrix("self_attn.o_proj", fine=True),
+        out=matrix("self_attn.o_proj"),
         after=after,
         gates=matrix("mlp.gate_proj", "mlp.up_proj"),
-        down=matrix("mlp.down_proj", fine=True),
+        down=matrix("mlp.down_proj"),
         query_norm=norm("self_attn.q_norm"),
         key_norm=norm("self_attn.k_norm"),
     )
@@ -251,9 +209,9 @@ def _layer(shape: Shape, weights: Mapping[str, Tensor], number: int, weigh: Weig
 _TURNED = frozenset({"self_attn.q_proj", "self_attn.k_proj", "self_attn.q_norm", "self_attn.k_norm"})
 
 
-def _interleaved(name: str, weight: Tensor | None, shape: Shape) -> Tensor | None:
+def _interleaved(name: str, weight: Tensor, shape: Shape) -> Tensor:
     """Return the weights of queries and keys with the two numbers that turn together side by side."""
-    if weight is None or name not in _TURNED:
+    if name not in _TURNED:
         return weight
     heads = weight.shape[0] // shape.head
     return weight.view(heads, 2, shape.head // 2, -1).transpose(1, 2).reshape(weight.shape)

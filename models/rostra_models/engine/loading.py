@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import torch
 from safetensors import safe_open
@@ -13,11 +13,10 @@ from torch import Tensor
 from rostra.errors import ModelError
 
 from ..shape import Shape, read
+from .compiled import works
 from .engine import Engine
-from .linear import Dense, Int8, Linear
-from .llama import Kinds, Llama, Weigh
-from .products import exact
-from .runner import Runner
+from .llama import Llama
+from .runner import Lean, Runner
 
 Kind: TypeAlias = Literal["auto", "int8", "float32", "bfloat16"]
 
@@ -55,21 +54,23 @@ def runner(folder: Path, *, kind: Kind = "auto") -> Runner:
     return lean(shape, Stored(folder), kind=kind)
 
 
-def lean(shape: Shape, weights: Mapping[str, Tensor], *, kind: Kind = "auto") -> Llama:
+def lean(shape: Shape, weights: Mapping[str, Tensor], *, kind: Kind = "auto") -> Lean:
     """Return a model of the Llama family with ``weights`` by their names in transformers: a folder's, or a ``state_dict``.
 
-    It has copies of its own: what becomes of ``weights`` afterwards, in training for example, does not change it.
+    It has copies of its own: what becomes of ``weights`` afterwards, in training for example, does not change it. In 8 bits
+    it computes with as many threads as PyTorch has now. Raises `ModelError` for ``int8`` where that cannot be.
     """
     if kind == "auto":
-        kind = "int8" if exact() else "float32"
-    numbers = torch.bfloat16 if kind == "bfloat16" else torch.float32
-    kinds = Kinds(hidden=numbers, kept=torch.bfloat16 if kind == "int8" and halves() else numbers)
-    return Llama(shape, weights, Int8.of if kind == "int8" else dense(numbers), kinds)
+        kind = "int8" if works() else "float32"
+    if kind != "int8":
+        return Llama(shape, weights, torch.bfloat16 if kind == "bfloat16" else torch.float32)
+    if not works():
+        raise ModelError(
+            "dtype 'int8' needs numba and an x86-64 processor with AVX2; take 'auto', 'float32' or 'bfloat16'"
+        )
+    from .compiled.model import Compiled
 
-
-def halves() -> bool:
-    """Return whether this machine multiplies 16-bit numbers itself: then they are half the memory to read."""
-    return bool(cast("Any", torch.cpu)._is_avx512_bf16_supported())  # noqa: SLF001  nothing public tells
+    return Compiled(shape, weights, threads=torch.get_num_threads())
 
 
 class Stored(Mapping[str, Tensor]):
@@ -90,14 +91,3 @@ class Stored(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._files)
-
-
-def dense(numbers: torch.dtype) -> Weigh:
-    """Return what makes matrices of type ``numbers``."""
-
-    def weigh(weight: Tensor, bias: Tensor | None, *, fine: bool = False, looked_up: bool = False) -> Linear:
-        del fine, looked_up  # nothing is rounded
-        own = None if bias is None else bias.to(numbers, copy=True)
-        return Dense(weight.to(numbers, copy=True), own)
-
-    return weigh

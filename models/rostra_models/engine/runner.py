@@ -36,3 +36,11 @@ class Runner(Protocol):
     def forward(self, parts: Sequence[Part]) -> Tensor:
         """Read the parts in order. Return logits in 32 bits for those that want some, ``[wanted, vocabulary]``."""
         ...
+
+
+class Lean(Runner, Protocol):
+    """A model whose forward pass is our own."""
+
+    def forward(self, parts: Sequence[Part], *, every: bool = False) -> Tensor:
+        """Likewise; with ``every``, logits after each token of each part, ``[tokens, vocabulary]``."""
+        ...
