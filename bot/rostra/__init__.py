@@ -62,6 +62,7 @@ from .protocols import Accept as Accept
 from .protocols import Accepted as Accepted
 from .protocols import Adapter as Adapter
 from .protocols import Duplicate as Duplicate
+from .protocols import Metered as Metered
 from .protocols import Model as Model
 from .protocols import Moderation as Moderation
 from .protocols import Moderator as Moderator

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from .events import NOTHING, Event
 from .places import Place
-from .views import View
+from .views import Button, View
 
 Ending: TypeAlias = Literal["stop", "length", "content_filter", "stopped", "error"]
 """Why an answer ended: of itself, at the token limit, refused, stopped by a person, or by a failure."""
@@ -53,11 +53,15 @@ class Retract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """End the reply. ``text`` is the whole of it: whatever was shown before, this stands now."""
+    """End the reply. ``text`` is the whole of it: whatever was shown before, this stands now.
+
+    ``buttons`` are shown under it where the platform has them.
+    """
 
     reply: str
     text: str
     ending: Ending = "stop"
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from .actions import Append, Begin, Emit, Ending, Finish
 from .chat import FinishReason, Piece, Sampling
 from .clock import Clock
 from .errors import ModelError
+from .metering import metered
 from .prompts import RECALLED, Prompt, budget_of, fit, recent
 from .protocols import Model
 from .turns import Handler, Turn
@@ -51,16 +52,18 @@ def answer_with(
         said: list[str] = []
         finish: FinishReason = "stop"
         started = clock.monotonic()
-        async with _closing(model.stream(prompt.messages, sampling)) as pieces:
-            piece = await _first(pieces, clock, first_token_seconds)
-            waited = clock.monotonic() - started
-            while piece is not None:
-                if piece.text:
-                    action = Append if said else Begin
-                    said.append(piece.text)
-                    await emit(action(reply=turn.reply, text=piece.text))
-                finish = piece.finish or finish
-                piece = await anext(pieces, None)
+        with metered(turn, model, prompt.tokens) as meter:
+            async with _closing(model.stream(prompt.messages, sampling)) as pieces:
+                piece = await _first(pieces, clock, first_token_seconds)
+                waited = clock.monotonic() - started
+                while piece is not None:
+                    meter.take(piece)
+                    if piece.text:
+                        action = Append if said else Begin
+                        said.append(piece.text)
+                        await emit(action(reply=turn.reply, text=piece.text))
+                    finish = piece.finish or finish
+                    piece = await anext(pieces, None)
         text = "".join(said)
         turn.trace.note(
             "answer", "done", finish=finish, characters=len(text), first_piece_ms=round(waited * 1000)

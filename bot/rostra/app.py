@@ -18,6 +18,7 @@ from .clock import Clock, SystemClock
 from .command import Commands
 from .components import Component, Services, find
 from .config import Settings, moderation_settings, permission_of
+from .controls import StoredControls
 from .delivery.delivery import Delivery
 from .delivery.outgoing import Retry
 from .desk import FrontDesk
@@ -27,17 +28,21 @@ from .opening import open_all, open_commands, open_models
 from .pipeline import compose
 from .places import Permission, Person
 from .protocols import Adapter, Model, Moderation, Moderator
+from .quotas import Quotas
 from .reception import MakeTurn, Reception
 from .refusals import Refusals
 from .routes import Routes
 from .stages.budget import deadline
 from .stages.coalesce import coalesce
+from .stages.confirm import Confirmations
 from .stages.dispatch import Dispatcher
 from .stages.history import remember
 from .stages.ignore import ignore
 from .stages.limits import Buckets, limit
 from .stages.persona import speak_as
 from .stages.presence import presence
+from .stages.quota import quota
+from .stages.thumbs import thumbs
 from .stores import Entry, Store
 from .summaries import Summaries
 from .supervise import keep_running
@@ -46,7 +51,26 @@ from .versions import version_of
 
 log = structlog.get_logger(__name__)
 
-BUILT_IN = ("help", "reset", "stop", "why", "model", "persona", "policy", "review", "strikes")
+BUILT_IN = (
+    "help",
+    "reset",
+    "stop",
+    "confirm",
+    "why",
+    "model",
+    "persona",
+    "personas",
+    "settings",
+    "audit",
+    "limits",
+    "usage",
+    "rank",
+    "results",
+    "privacy",
+    "policy",
+    "review",
+    "strikes",
+)
 """Commands that every bot has; they come through the same door as others."""
 
 PURGE_EVERY = 3600.0
@@ -66,6 +90,7 @@ class Parts:
     refusals: Refusals
     clock: Clock
     stages: Sequence[Stage] = ()
+    desk: FrontDesk | None = None
 
 
 class App:
@@ -81,13 +106,9 @@ class App:
         )
         self._grace = settings.delivery.grace_seconds
         self._stopping = asyncio.Event()
-        answerers = _answerers(settings, parts.models)
-        desk = FrontDesk(
-            store=parts.store,
-            answerers=answerers,
-            personas={name: persona.prompt for name, persona in settings.personas.items()},
-            commands=parts.commands,
-        )
+        desk = parts.desk or front_desk(settings, parts.store, parts.models, parts.commands, parts.clock)
+        self.desk = desk
+        """What commands and adapters may ask of this bot."""
         delivery = Delivery(
             adapters=parts.adapters,
             ledger=parts.store,
@@ -108,7 +129,7 @@ class App:
             store=parts.store,
             delivery=delivery,
             handler=compose(stages, answer),
-            make_turn=_turns(parts, desk, answerers),
+            make_turn=_turns(parts, desk),
             lanes=Lanes(
                 concurrent=settings.limits.concurrent,
                 waiting=settings.limits.waiting,
@@ -126,6 +147,7 @@ class App:
 
         Raises `ConfigError` where an adapter does: its token is wrong, say.
         """
+        await self.parts.store.settle_left(self.parts.clock.now())
         recovered = await self.reception.recover()
         if recovered:
             log.info("taking up what was left", replies=recovered)
@@ -215,6 +237,8 @@ async def open_app(
         services = replace(services, moderation=moderation)
         commands = await open_commands(BUILT_IN, settings, services, stack)
         stages = cast("Mapping[str, Stage]", await open_all("stages", settings, services, stack))
+        desk = front_desk(settings, store, services.models, commands, clock)
+        services = replace(services, commands=commands, desk=desk, controls=StoredControls(store))
         if adapters is None:
             adapters = cast("Mapping[str, Adapter]", await open_all("adapters", settings, services, stack))
         yield App(
@@ -228,6 +252,7 @@ async def open_app(
                 refusals=refusals,
                 clock=clock,
                 stages=tuple(stages.values()),
+                desk=desk,
             )
         )
 
@@ -248,6 +273,22 @@ async def _keep_versions(store: Store, settings: Settings, models: Mapping[str, 
             await store.model_version(version)
     for answerer in settings.answerers.values():
         await store.sampling_config(answerer.sampling)
+
+
+def front_desk(
+    settings: Settings, store: Store, models: Mapping[str, Model], commands: Commands, clock: Clock
+) -> FrontDesk:
+    """Return the desk of a bot with this configuration, for its commands and its adapters."""
+    desk = FrontDesk(
+        store=store,
+        answerers=_answerers(settings, models),
+        personas={name: persona.prompt for name, persona in settings.personas.items()},
+        commands=commands,
+        routes=Routes(settings.routes),
+        permissions=settings.permissions,
+    )
+    desk.quotas = Quotas(settings.quotas, drawer=store, spendings=store, clock=clock)
+    return desk
 
 
 def _answerers(settings: Settings, models: Mapping[str, Model]) -> Mapping[str, Answerer]:
@@ -280,25 +321,35 @@ def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
     people = Buckets(per_minute=limits.per_person_per_minute, burst=limits.burst)
     places = Buckets(per_minute=limits.per_place_per_minute, burst=limits.burst * 3)
     dispatcher = Dispatcher(
-        commands=parts.commands, desk=desk, moderation=parts.moderation, clock=clock, refusals=parts.refusals
+        commands=parts.commands,
+        desk=desk,
+        controls=StoredControls(parts.store),
+        confirmations=Confirmations(ledger=parts.store, clock=clock),
+        moderation=parts.moderation,
+        clock=clock,
+        refusals=parts.refusals,
     )
+    desk.confirmer, desk.canceller = dispatcher.confirm, dispatcher.cancel
     return (
         ignore,
         dispatcher.stage,
+        *((thumbs,) if parts.settings.feedback.thumbs else ()),
         limit(people, places, clock=clock, refusals=parts.refusals),
         coalesce(clock),
         remember(parts.store, utterances=memory.utterances, summarised=memory.summary),
+        quota(desk.quotas, parts.models, parts.refusals),
         parts.moderation.stage,
         *parts.stages,  # inside of moderation: whatever a plugin emits is judged
-        speak_as(desk.personas(), desk.chosen),
+        speak_as(desk.personas, desk.chosen),
         deadline(limits.answer_seconds, clock=clock),
         presence(clock),
     )
 
 
-def _turns(parts: Parts, desk: FrontDesk, answerers: Mapping[str, Answerer]) -> MakeTurn:
+def _turns(parts: Parts, desk: FrontDesk) -> MakeTurn:
     """Return what makes a turn of an accepted event: whose it is, who answers, what is asked."""
     routes = Routes(parts.settings.routes)
+    answerers = desk.answerers()
     nobody = Person(id="")
 
     async def make(entry: Entry, trace: Trace) -> Turn:

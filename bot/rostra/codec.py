@@ -287,6 +287,8 @@ def _number_back(plain: Plain) -> Any:
 
 
 _SIMPLE: Mapping[Any, Way] = {
+    # Whoever says Any keeps to JSON.
+    Any: PLAIN,
     str: PLAIN,
     int: PLAIN,
     bool: PLAIN,

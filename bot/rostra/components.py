@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from .clock import Clock, SystemClock
+from .command import Commands, Desk
+from .controls import Controls
 from .errors import ConfigError
 from .protocols import Model, Moderation, Moderator, Scorer
 from .refusals import Refusals
@@ -26,7 +29,7 @@ from .routes import Routes
 from .stores import Store
 
 Kind: TypeAlias = Literal[
-    "adapters", "moderators", "models", "scorers", "commands", "stages", "cli", "benches"
+    "adapters", "moderators", "models", "scorers", "commands", "stages", "cli", "scrubbers", "benches"
 ]
 KINDS: tuple[Kind, ...] = (
     "adapters",
@@ -36,6 +39,7 @@ KINDS: tuple[Kind, ...] = (
     "commands",
     "stages",
     "cli",
+    "scrubbers",
     "benches",
 )
 
@@ -72,6 +76,7 @@ class Services:
     ``base`` the folder that relative paths in its settings start from. ``models``, ``scorers`` and
     ``moderators`` are those opened before it: models and scorers first, each after those that it `Names`, then
     moderators, then the moderation, commands, stages and adapters. ``store`` is what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
+    Adapters get ``commands`` and ``desk``, to offer them natively, and ``controls``, to look up what was pressed.
     """
 
     name: str
@@ -85,6 +90,9 @@ class Services:
     refusals: Refusals = field(default_factory=Refusals)
     store: Store | None = None
     moderation: Moderation | None = None
+    commands: Commands | None = None
+    desk: Desk | None = None
+    controls: Controls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +109,24 @@ class Component(Generic[S, T]):
     """Something to plug in.
 
     ``open`` yields the thing itself and closes it again; ``check`` looks, without opening it, whether it would
-    work: ``rostra doctor`` prints what it finds.
+    work: ``rostra doctor`` prints what it finds. ``setup`` returns what somebody has to enter at the platform first, such as
+    a manifest or a link: ``rostra init NAME`` prints it. It is asked before there are any tokens: a secret that is not
+    known yet is empty, and other settings that are missing have their defaults, or are None.
     """
 
     name: str
     settings: type[S]
     open: Callable[[S, Services], AbstractAsyncContextManager[T]]
     check: Callable[[S, Services], Awaitable[Sequence[Finding]]] | None = None
+    setup: Callable[[S, Services], str] | None = None
 
 
+@cache
 def installed(kind: Kind) -> Sequence[EntryPoint]:
-    """Return what the installed distributions offer, by name, without importing any of it."""
+    """Return what the installed distributions offer, by name, without importing any of it.
+
+    What is installed is looked up once in a process: reading it takes some milliseconds, and a bot asks for each component.
+    """
     return sorted(entry_points(group=f"rostra.{kind}"), key=lambda point: point.name)
 
 
@@ -129,7 +144,15 @@ def find(kind: Kind, name: str, base: Path) -> object:
     try:
         return offers[name].load()
     except ImportError as error:
-        raise ConfigError(f"{kind.removesuffix('s')} {name!r} cannot be imported: {error}") from error
+        raise unimportable(kind, name, error) from error
+
+
+def unimportable(kind: Kind, name: str, error: ImportError) -> ConfigError:
+    """Return what to say where a package is missing that the component ``name`` needs: the extra that brings it, if any."""
+    point = next((point for point in installed(kind) if point.name == name), None)
+    extras = point.dist.metadata.get_all("Provides-Extra") or () if point and point.dist else ()
+    advice = f"; pip install '{point.dist.name}[{name}]'" if point and point.dist and name in extras else ""
+    return ConfigError(f"{kind.removesuffix('s')} {name!r} cannot be imported: {error}{advice}")
 
 
 def _from_file(name: str, base: Path) -> object:

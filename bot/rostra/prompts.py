@@ -84,19 +84,25 @@ def fit(
     before it stand in front of it, as something that was said, if there is room.
     """
     head = [Utterance(role="system", text=system)] if system else []
-    whole = budget - FRAME - sum(_cost(utterance, count) for utterance in head)
+    each = overhead(count)
 
-    def read(text: str) -> str:
-        return shortened(text, room=whole - overhead(count), share=budget // ATTACHED, count=count)
+    def cost(utterance: Utterance) -> int:
+        return count(utterance.text) + each
 
-    asked = Utterance(role="user", text=read(question))
-    left = whole - _cost(asked, count)
-    noted = _noted(notes, min(left, budget // 4), count)
-    left -= sum(_cost(utterance, count) for utterance in noted)
-    past = [replace(said, text=read(said.text)) if said.role == "user" else said for said in history]
-    room = left - max(0, budget // ASKING - _cost(asked, count))
-    first = _first(past, [_cost(utterance, count) for utterance in past], room)
-    left -= sum(_cost(utterance, count) for utterance in past[first:])
+    whole = budget - FRAME - sum(map(cost, head))
+
+    def read(said: Utterance) -> Utterance:
+        text = shortened(said.text, room=whole - each, share=budget // ATTACHED, count=count)
+        return said if text == said.text else replace(said, text=text)
+
+    asked = read(Utterance(role="user", text=question))
+    left = whole - cost(asked)
+    noted = _noted(notes, min(left, budget // 4), each, count) if notes else ()
+    left -= sum(map(cost, noted))
+    past = [read(said) if said.role == "user" else said for said in history]
+    costs = list(map(cost, past))
+    first = _first(past, costs, left - max(0, budget // ASKING - cost(asked)))
+    left -= sum(costs[first:])
     return Prompt(
         messages=(*head, *noted, *past[first:], asked),
         tokens=budget - left,
@@ -118,15 +124,14 @@ def overhead(count: Callable[[str], int]) -> int:
     return max(OVERHEAD, count("assistant") + MARKS)
 
 
-def _cost(utterance: Utterance, count: Callable[[str], int]) -> int:
-    return count(utterance.text) + overhead(count)
+def _noted(notes: str, room: int, each: int, count: Callable[[str], int]) -> Sequence[Utterance]:
+    """Return ``notes`` as an exchange of their own, for templates that want people and model to take turns.
 
-
-def _noted(notes: str, room: int, count: Callable[[str], int]) -> Sequence[Utterance]:
-    """Return ``notes`` as an exchange of their own, for templates that want people and model to take turns."""
+    ``each`` utterance has so many tokens beside its text.
+    """
     noted = Utterance(role="assistant", text=NOTED)
-    room -= _cost(noted, count) + overhead(count)
-    if not notes or count(NOTES + CUT) > room:
+    room -= count(noted.text) + 2 * each
+    if count(NOTES + CUT) > room:
         return ()
     text = NOTES + notes
     if count(text) > room:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from .actions import Action, Address, Capabilities, Receipt
-from .chat import Piece, Sampling, Utterance
+from .chat import Piece, Sampling, Usage, Utterance
 from .events import Event
 from .turns import Handler
 from .verdicts import Passage, Verdict
@@ -131,6 +131,20 @@ class Versioned(Protocol):
     @property
     def version(self) -> ModelVersion | None:
         """What answers now, at once and without reading from disk; None while that is not known."""
+        ...
+
+
+class Metered(Protocol):
+    """What a `Model` may be as well: one that says beforehand what a question can take, so that quotas can reserve it.
+
+    `rostra.metering.most_of` asks. A model that is none takes what it is given, once, and costs nothing.
+    """
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        """Return the most that a question takes whose prompt has so many tokens and whose answer may have so many.
+
+        A wrapper that asks several times, or several models, adds up what all of them take.
+        """
         ...
 
 

@@ -27,6 +27,7 @@ REASONS = (
     "broken",
     "busy",
     "limit",
+    "quota",
     "deadline",
     "stopped",
     "model",

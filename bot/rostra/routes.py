@@ -42,3 +42,8 @@ class Routes:
                 self._found.clear()
             self._found[place] = found
         return found
+
+    def found(self, place: Place) -> tuple[Route, str]:
+        """Return the route of ``place`` and the pattern that made it so; none, where no route was configured for it."""
+        route = self.of(place)
+        return route, "" if route is self._routes[-1] else route.place

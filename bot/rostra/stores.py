@@ -15,8 +15,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 from .chat import Role, Sampling
 from .delivery.reply import Reply
 from .events import Event
+from .feedback.stores import Feedback
 from .places import Person, Place
 from .protocols import Accepted, Duplicate
+from .spending import Spendings
 from .turns import Step
 from .verdicts import Direction, Judged, Verdict
 from .versions import ModelVersion
@@ -69,6 +71,18 @@ class Judgement:
     author: Person | None
     steps: tuple[Step, ...]
     verdicts: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """An entry of the log of changes, for operators. ``by`` is the id of who did it; empty where that is gone, or nobody did."""
+
+    number: int
+    at: datetime
+    action: str
+    subject: str
+    detail: Mapping[str, str]
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,12 +230,25 @@ class Journal(Protocol):
         detail: Mapping[str, str],
         *,
         adapter: str = "",
+        place: Place | None = None,
     ) -> None:
         """Add an entry to the hash-chained log of changes.
 
         ``adapter`` is whose platform knows ``actor``. ``subject`` and ``detail`` stand in clear and for good: they
-        hold no message text and no id of a platform.
+        hold no message text and no id of a platform. ``place`` is somewhere in the workspace that the entry is about,
+        which ``detail`` then names by a pseudonym.
         """
+        ...
+
+    async def audited(self, place: Place | None, limit: int = 20) -> Sequence[Audited]:
+        """Return the last entries about the workspace of ``place`` and about policies, which all share; None: of all.
+
+        Newest first.
+        """
+        ...
+
+    async def reply_shown(self, place: Place, message: str) -> str | None:
+        """Return the id of the reply in ``place`` that the platform's message with this id shows, among the last ones."""
         ...
 
 
@@ -296,6 +323,30 @@ class Sanctions(Protocol):
         ...
 
 
+class Drawer(Protocol):
+    """Small values that components keep, such as a token for a workspace: sealed, with their names, under the master key.
+
+    ``adapter`` is whose drawer it is: the name of the component's table in the configuration. Nothing in it expires, and
+    nothing in it belongs to a person: whoever puts something there takes it out again.
+    """
+
+    async def put(self, adapter: str, name: str, value: bytes) -> None:
+        """Keep ``value``, of at most 64 KiB, under ``name``, in place of what was there."""
+        ...
+
+    async def get(self, adapter: str, name: str) -> bytes | None:
+        """Return the value under ``name``."""
+        ...
+
+    async def names(self, adapter: str, prefix: str = "") -> Sequence[str]:
+        """Return the names that begin with ``prefix``, in their order."""
+        ...
+
+    async def remove(self, adapter: str, name: str) -> None:
+        """Remove what is under ``name``, if anything is."""
+        ...
+
+
 class Versions(Protocol):
     """What answers: versions of models, and how answers are drawn. Nothing is ever changed, and nothing expires."""
 
@@ -323,7 +374,20 @@ class Versions(Protocol):
         ...
 
 
-class Store(Ledger, Conversations, Journal, Choices, Policies, Reviews, Sanctions, Versions, Protocol):
+class Store(
+    Ledger,
+    Conversations,
+    Journal,
+    Choices,
+    Policies,
+    Reviews,
+    Sanctions,
+    Spendings,
+    Drawer,
+    Versions,
+    Feedback,
+    Protocol,
+):
     """All of it."""
 
     async def purge(self, before: datetime) -> int:

@@ -8,7 +8,7 @@ import structlog
 
 from .clock import Clock
 from .delivery.outgoing import Retry
-from .errors import ConfigError
+from .errors import AdapterError, ConfigError
 from .protocols import Accept, Adapter
 
 log = structlog.get_logger(__name__)
@@ -28,11 +28,11 @@ async def keep_running(adapter: Adapter, accept: Accept, *, clock: Clock, retry:
             raise
         except Exception as error:  # noqa: BLE001  an adapter is foreign code, and its platform is another's
             falls = 0 if clock.monotonic() - started > HEALTHY else falls
-            delay = retry.delay(falls)
+            delay = retry.delay(falls, getattr(error, "retry_after", None))
             falls += 1
-            log.warning(
-                "adapter fell", adapter=adapter.name, error=type(error).__name__, again_in=round(delay, 1)
-            )
+            # Our own errors are written for operators; another's message may hold anything.
+            what = str(error) if isinstance(error, AdapterError) else type(error).__name__
+            log.warning("adapter fell", adapter=adapter.name, error=what, again_in=round(delay, 1))
             await clock.sleep(delay)
         else:
             return

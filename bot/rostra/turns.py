@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .actions import Capabilities, Emit
-from .chat import Answerer, Utterance
+from .chat import Answerer, Usage, Utterance
 from .events import Event
 from .places import Permission, Person, Place
 from .verdicts import Direction, Judged, Verdict
@@ -28,6 +28,8 @@ class Trace:
 
     steps: list[Step] = field(default_factory=list[Step])
     verdicts: list[Judged] = field(default_factory=list[Judged])
+    used: list[Usage] = field(default_factory=list[Usage])
+    """What models were asked for on the way, each time: whoever asks one adds what that took."""
 
     def note(self, stage: str, what: str, **facts: str | float | bool) -> None:
         """Add a step. Facts are numbers and names, never what somebody wrote."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -38,8 +39,7 @@ class ModelVersion:
     @property
     def id(self) -> str:
         """Thirty-two hexadecimal digits, the same wherever the same model is met."""
-        known_by = [self.content] if self.content else ["", self.source, self.name]
-        return _id(json.dumps(known_by).encode())
+        return _version_id(self.content, self.source, self.name)
 
 
 def version_of(model: object) -> ModelVersion | None:
@@ -64,6 +64,7 @@ def canonical(sampling: Sampling) -> bytes:
     return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
 
 
+@lru_cache(maxsize=1_000)  # asked for with every answer; there are as many as answerers
 def sampling_id(sampling: Sampling) -> str:
     """Return the id of how one answer is drawn: thirty-two hexadecimal digits, made of `canonical`."""
     return _id(canonical(sampling))
@@ -78,6 +79,12 @@ def sampling_from(plain: Mapping[str, Any]) -> Sampling:
         stop=tuple(plain["stop"]),
         seed=plain["seed"],
     )
+
+
+@lru_cache(maxsize=1_000)
+def _version_id(content: str, source: str, name: str) -> str:
+    known_by = [content] if content else ["", source, name]
+    return _id(json.dumps(known_by).encode())
 
 
 def _number(value: float | None) -> float | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
-Style: TypeAlias = Literal["plain", "primary", "danger"]
+Style: TypeAlias = Literal["plain", "primary", "danger", "good", "bad"]
+"""How a button looks. ``good`` and ``bad`` are what people press to say so of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """One thing to press; pressing it sends a `rostra.events.Press` with ``control``."""
+    """One thing to press; pressing it sends a `rostra.events.Press` with its id (`rostra.controls`).
+
+    ``control`` is the command line that it stands for, such as ``/review show 17``; no platform gets to see it.
+    """
 
     control: str
     label: str
@@ -63,7 +67,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """Fields to fill in; sending it sends a `rostra.events.Submit` with ``control`` as its form."""
+    """Fields to fill in; sending it sends a `rostra.events.Submit` with its id as the form.
+
+    The fields become the options of the command ``control``, by name.
+    """
 
     control: str
     title: str
@@ -100,15 +107,19 @@ Part: TypeAlias = Text | Buttons | Choices | Form | Ballot | Table | File
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a command shows. ``private`` asks the platform to show it to the asker alone."""
+    """What a command shows. ``private`` asks the platform to show it to the asker alone.
+
+    ``in_place``: where somebody pressed a control of a view, show this one instead of it, if the platform can.
+    """
 
     parts: tuple[Part, ...]
     private: bool = False
+    in_place: bool = False
 
 
-def text(markdown: str, *, private: bool = False) -> View:
+def text(markdown: str, *, private: bool = False, in_place: bool = False) -> View:
     """Return a view of one text."""
-    return View(parts=(Text(text=markdown),), private=private)
+    return View(parts=(Text(text=markdown),), private=private, in_place=in_place)
 
 
 def as_text(view: View) -> str:
@@ -123,9 +134,9 @@ def _part(part: Part) -> str:
         case Buttons():
             return " · ".join(f"[{button.label}]" for button in part.buttons)
         case Choices():
-            return "\n".join([part.prompt, *(f"- {choice.label}" for choice in part.choices)])
+            return "\n".join([part.prompt, *(_choice(part, choice) for choice in part.choices)])
         case Form():
-            return "\n".join([part.title, *(f"- {field.label}:" for field in part.fields)])
+            return _form(part)
         case Ballot():
             answers = (
                 f"{letter}) {answer}" for letter, answer in zip("ABCDEFGHI", part.answers, strict=False)
@@ -137,6 +148,23 @@ def _part(part: Part) -> str:
             return f"[{part.name}: {part.description or part.media_type}]"
         case _:
             assert_never(part)
+
+
+def _choice(part: Choices, choice: Choice) -> str:
+    written = f": `{part.control} {choice.value}`" if part.control.startswith("/") else ""
+    return f"- {choice.label}{written}"
+
+
+def _form(form: Form) -> str:
+    lines = [
+        form.title,
+        *(f"- {field.label}:{f' {field.value}' if field.value else ''}" for field in form.fields),
+    ]
+    if form.control.startswith("/"):
+        # Words fill the options of the command that the form stands for in their order, as its fields do.
+        names = " ".join(field.name.upper() for field in form.fields)
+        lines.append(f"Write it as `{form.control} {names}`.")
+    return "\n".join(lines)
 
 
 def _table(table: Table) -> str:

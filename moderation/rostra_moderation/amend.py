@@ -46,6 +46,17 @@ class Amended:
     tendency: Tendency
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A change that would be made: ``over`` is all that operators will have changed then."""
+
+    over: PolicySettings
+    path: str
+    old: str
+    new: str
+    tendency: Tendency
+
+
 class Amendments:
     """Makes changes one after the other, each on top of the newest version in the store."""
 
@@ -61,21 +72,28 @@ class Amendments:
 
         Raises `ValueError` with what would be right, and `StoreError`.
         """
+        async with self._changing:
+            plan = await self.plan(name, path, value)
+            change = await self._make(name, plan.over, f"{plan.path} {plan.old} → {plan.new}", actor, adapter)
+        return Amended(change=change, path=plan.path, old=plan.old, new=plan.new, tendency=plan.tendency)
+
+    async def plan(self, name: str, path: str, value: str) -> Planned:
+        """Return what `set` would change now. Raises as it does."""
         keys = parse_path(path)
         self._check_name(name)
-        async with self._changing:
-            before = await self._newest(name)
-            new = _without(before, keys) if value == "default" else _with(before, keys, parse_value(value))
-            over = self._checked(name, new)
-            old_settings, new_settings = (
-                self._rulebook.settings(name, _validated(before)),
-                self._rulebook.settings(name, over),
-            )
-            old, fresh = effective(old_settings, keys), effective(new_settings, keys)
-            written = ".".join(_quoted(key) for key in keys)
-            change = await self._make(name, over, f"{written} {shown(old)} → {shown(fresh)}", actor, adapter)
-        return Amended(
-            change=change, path=written, old=shown(old), new=shown(fresh), tendency=tendency(keys, old, fresh)
+        before = await self._newest(name)
+        new = _without(before, keys) if value == "default" else _with(before, keys, parse_value(value))
+        over = self._checked(name, new)
+        old, fresh = (
+            effective(self._rulebook.settings(name, settings), keys)
+            for settings in (_validated(before), over)
+        )
+        return Planned(
+            over=over,
+            path=".".join(_quoted(key) for key in keys),
+            old=shown(old),
+            new=shown(fresh),
+            tendency=tendency(keys, old, fresh),
         )
 
     async def roll_back(self, name: str, number: int, *, actor: Person, adapter: str) -> PolicyChange:

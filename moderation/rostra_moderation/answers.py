@@ -266,6 +266,8 @@ class Answer:
                 await self._emit(Begin(reply=reply, text=text))
 
     async def _finish(self, action: Finish) -> None:
+        if action.buttons:  # what stands on them is shown as well
+            await self._whole("\n".join(button.label for button in action.buttons), masks=False)
         guard = self._guard
         if guard.text != action.text:
             await self.drained()
@@ -280,7 +282,8 @@ class Answer:
             await self._rule(len(guard.text))
         self.note()
         text = self._blots.shown(guard.text, 0, len(guard.text))
-        await self._emit(replace(action, text="\n\n".join((text, *self._warnings))))
+        text = "\n\n".join((text, *self._warnings))
+        await self._emit(action if text == action.text else replace(action, text=text))
 
     async def _whole(self, text: str, *, masks: bool) -> str:
         """Judge a text that is shown all at once. Return it as it may be shown."""

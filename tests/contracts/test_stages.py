@@ -12,11 +12,13 @@ from rostra import Moderation, Services, Stage
 from rostra.actions import Action, Emit
 from rostra.command import Commands
 from rostra.components import Component, find
+from rostra.controls import StoredControls
 from rostra.desk import FrontDesk
 from rostra.errors import RostraError
 from rostra.refusals import Refusals
 from rostra.stages.budget import deadline
 from rostra.stages.coalesce import coalesce
+from rostra.stages.confirm import Confirmations
 from rostra.stages.dispatch import Dispatcher
 from rostra.stages.history import remember
 from rostra.stages.ignore import ignore
@@ -55,7 +57,10 @@ class TestPersona(StageContract):
         async def chosen(_: object) -> dict[str, str]:
             return {}
 
-        return speak_as({"assistant": "Be kind."}, chosen)
+        async def personas(_: object) -> dict[str, str]:
+            return {"assistant": "Be kind."}
+
+        return speak_as(personas, chosen)
 
 
 class TestBudget(StageContract):
@@ -80,9 +85,15 @@ class TestDispatch(StageContract):
     @pytest.fixture
     def stage(self) -> Stage:
         clock = ManualClock()
-        desk = FrontDesk(store=MemoryStore(clock=clock), answerers={}, personas={}, commands=Commands([]))
+        store = MemoryStore(clock=clock)
         return Dispatcher(
-            commands=Commands([]), desk=desk, moderation=NoModeration(), clock=clock, refusals=Refusals()
+            commands=Commands([]),
+            desk=FrontDesk(store=store, answerers={}, personas={}, commands=Commands([])),
+            controls=StoredControls(store),
+            confirmations=Confirmations(ledger=store, clock=clock),
+            moderation=NoModeration(),
+            clock=clock,
+            refusals=Refusals(),
         ).stage
 
 

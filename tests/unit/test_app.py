@@ -43,7 +43,9 @@ def settings_of(folder: Path, toml: str) -> Settings:
     (folder / "plugins.py").write_text(PLUGINS)
     file = folder / "rostra.toml"
     file.write_text(
-        '[storage]\nurl = "memory:"\n[models.canned]\nkind = "canned"\notherwise = "Fine."\n' + dedent(toml)
+        '[storage]\nurl = "memory:"\n[models.canned]\nkind = "canned"\notherwise = "Fine."\n'
+        + "[feedback]\nthumbs = false\n"
+        + dedent(toml)
     )
     return load(file, {"ROSTRA_DATA": str(folder / "data")})
 

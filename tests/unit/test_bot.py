@@ -93,8 +93,11 @@ async def test_history_is_given_to_the_model_and_reset_forgets_it(
         platform.say("one")
         platform.say("two")
         platform.say("/reset")
-        platform.say("three")
+        await platform.answered(3)
+        platform.say("/confirm")
         await platform.answered(4)
+        platform.say("three")
+        await platform.answered(5)
     texts = [[utterance.text for utterance in asked[1:]] for asked in model.asked]
     assert texts == [["one"], ["one", "one", "two"], ["three"]]
 
@@ -317,7 +320,10 @@ async def test_who_chose_what_is_kept_without_saying_where(
         platform.say("/persona pirate")
         await platform.answered()
     (change,) = store.changes
-    assert (change.action, dict(change.detail)) == ("choose persona", {"value": "pirate"})
+    assert (change.action, dict(change.detail)) == (
+        "choose persona",
+        {"value": "pirate", "scope": "channel"},
+    )
     assert change.actor == Person(id="ann")
     assert change.subject == platform.taken[0].reply
 
@@ -342,7 +348,7 @@ async def test_commands_are_explained_when_they_are_not_understood(
         )
         await platform.answered(4)
     assert "Did you mean `/help`?" in platform.seen()[0] + platform.seen()[1]
-    assert any("Only operators" in text for text in platform.seen())
+    assert any("is for operators" in text for text in platform.seen())
     assert any("/stop" in text and "how it is written" in text for text in platform.seen())
 
 

@@ -34,9 +34,18 @@ def test_the_longest_path_that_fits_is_found() -> None:
 
 
 @pytest.mark.parametrize("other", ["rank new", "rank", "rank new thing"])
-def test_a_path_with_children_is_not_a_command_itself(other: str) -> None:
+def test_a_path_with_children_is_no_command_with_options(other: str) -> None:
     with pytest.raises(ValueError, match="get in each other's way"):
-        Commands([NEW, a_command(other)])
+        Commands([NEW, a_command(other, Option(name="which", help=""))])
+
+
+def test_a_command_without_options_may_have_children() -> None:
+    bare = a_command("rank")
+    commands = Commands([NEW, bare])
+    assert [one and one[0] for one in (commands.match(["rank"]), commands.match(["rank", "new"]))] == [
+        bare,
+        NEW,
+    ]
 
 
 def test_words_fill_the_options_in_order_and_the_last_takes_the_rest() -> None:

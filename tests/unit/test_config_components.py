@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from rostra.components import Component, ComponentSettings, Services
 from rostra.config import Settings, Table, Where, component_settings, load, moderation_settings, table_of
@@ -38,6 +38,12 @@ class BotSettings(ComponentSettings):
     rooms: Mapping[str, Inner] = Field(default_factory=dict[str, Inner])
     lists: tuple[Inner, ...] = ()
 
+    @model_validator(mode="after")
+    def _few(self) -> BotSettings:
+        if self.shards > 10:
+            raise ValueError("shards of one bot are at most 10")
+        return self
+
 
 class Court(ComponentSettings):
     policies: Mapping[str, Inner] = Field(default_factory=dict[str, Inner])
@@ -63,7 +69,16 @@ def test_a_component_gets_its_own_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "env", "said"),
     [
-        ("shards = 2", {}, "rostra.toml: [adapters.b] token is missing"),
+        (
+            "shards = 2",
+            {},
+            "rostra.toml: [adapters.b] token is missing; set ROSTRA_ADAPTERS__B__TOKEN in the environment",
+        ),
+        (
+            "token = 't'\nshards = 11",
+            {},
+            "rostra.toml: [adapters.b] shards of one bot are at most 10",
+        ),
         (
             "token = 't'\nshrads = 2",
             {},
@@ -91,7 +106,7 @@ def test_a_component_gets_its_own_settings() -> None:
             "environment: ROSTRA_ADAPTERS__B__SHARDS = '0': should be greater than or equal to 1",
         ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_errors_in_a_components_settings_are_named_in_the_same_manner(
     text: str, env: Mapping[str, str], said: str

@@ -20,6 +20,7 @@ from rostra.actions import Append, Begin, Capabilities, Emit, Finish, Replace, R
 from rostra.testing.clock import settle
 from rostra.testing.stages import a_turn
 from rostra.turns import Handler, Turn
+from rostra.views import Button
 from rostra.views import text as view_of
 
 
@@ -136,6 +137,24 @@ async def test_a_view_is_judged_by_its_text() -> None:
     assert actions == [Show(reply="r1", view=view_of("fine"))]
     actions, _ = await run(moderation(Censor()), showing(BAD))
     assert actions == [Finish(reply="r1", text=refusal("hate"), ending="content_filter")]
+
+
+async def test_what_stands_on_the_buttons_of_an_answer_is_judged_too() -> None:
+    def finishing(text: str, label: str) -> Handler:
+        async def inner(turn: Turn, emit: Emit) -> None:
+            await emit(Begin(reply=turn.reply, text=text))
+            buttons = (Button(control="/rate", label=label),)
+            await emit(Finish(reply=turn.reply, text=text, buttons=buttons))
+
+        return inner
+
+    actions, _ = await run(moderation(Censor()), finishing("fine", "good"))
+    good = (Button(control="/rate", label="good"),)
+    assert actions[-1] == Finish(reply="r1", text="fine", buttons=good)
+    for text, label in (("fine", BAD), (BAD, "good")):
+        actions, _ = await run(moderation(Censor()), finishing(text, label))
+        assert not any(BAD in str(action) for action in actions)
+        assert not any(isinstance(action, Finish) and action.buttons for action in actions)
 
 
 async def test_what_a_retraction_shows_instead_is_judged_too() -> None:

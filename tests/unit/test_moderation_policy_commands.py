@@ -22,7 +22,7 @@ OLGA = Person(id="olga")
 async def test_a_change_is_in_force_at_once_and_says_what_held_before() -> None:
     async with chatting(HERONS) as chat:
         assert "heron" not in await chat.ask("a heron")
-        said = await chat.operate("/policy set default categories.hate.block never")
+        said = await chat.insist("/policy set default categories.hate.block never")
         assert said == (
             "`default` version 1: `categories.hate.block` 0.7 → never (looser). `/policy rollback default 0` undoes it."
         )
@@ -35,7 +35,7 @@ async def test_a_change_outlives_the_process_and_the_configuration_stays_below_i
     store = MemoryStore(clock=ManualClock())
     configured = {"default": {"hold": "full", "categories": {"spam": {"block": "never"}}}}
     async with chatting(HERONS, store=store, policies=configured) as chat:
-        await chat.operate("/policy set default categories.hate.block never")
+        await chat.insist("/policy set default categories.hate.block never")
     async with chatting(HERONS, store=store, policies=configured) as chat:
         assert await chat.ask("a heron and a crane", channel="lounge") == "a heron and a crane"
         shown_ = await chat.ask("/policy show", author="olga", channel="lounge")
@@ -46,12 +46,12 @@ async def test_a_change_outlives_the_process_and_the_configuration_stays_below_i
 async def test_a_version_can_be_gone_back_to_and_that_is_a_version_too() -> None:
     store = MemoryStore(clock=ManualClock())
     async with chatting(HERONS, store=store) as chat:
-        await chat.operate("/policy set default categories.hate.block never")
-        await chat.operate("/policy set default categories.spam.block never")
-        assert "version 3 now" in await chat.operate("/policy rollback default 1")
+        await chat.insist("/policy set default categories.hate.block never")
+        await chat.insist("/policy set default categories.spam.block never")
+        assert "version 3 now" in await chat.insist("/policy rollback default 1")
         assert await chat.ask("a heron") == "a heron"
         assert "crane" not in await chat.ask("a crane")
-        await chat.operate("/policy rollback default 0")
+        await chat.insist("/policy rollback default 0")
         assert "heron" not in await chat.ask("one more heron")
         assert "no version 9" in await chat.operate("/policy rollback default 9")
         assert "'two' is no version" in await chat.operate("/policy rollback default two")
@@ -66,7 +66,7 @@ async def test_a_version_can_be_gone_back_to_and_that_is_a_version_too() -> None
 async def test_default_goes_back_to_what_is_configured() -> None:
     store = MemoryStore(clock=ManualClock())
     async with chatting(HERONS, store=store, policies={"default": {"hold": "full"}}) as chat:
-        await chat.operate("/policy set default hold none")
+        await chat.insist("/policy set default hold none")
         assert "`hold` none → full (stricter)" in await chat.operate("/policy set default hold default")
         assert "as configured" in await chat.operate("/policy show")
     assert (await store.policies())["default"].table == {}
@@ -135,7 +135,7 @@ async def test_a_policy_that_only_watches_and_one_beside_are_told_in_a_trial_and
     }
     async with chatting(HERONS, policies=policies) as chat:
         assert "A shadow would say: strict: flag hate >= 0.9." in await chat.operate("/policy test heron")
-        await chat.operate("/policy set default shadow true")
+        await chat.insist("/policy set default shadow true")
         assert "It only watches" in await chat.operate("/policy show")
         assert await chat.ask("a heron") == "a heron"
         assert "block hate >= 0.7" in await chat.ask("/why")
@@ -147,7 +147,7 @@ async def test_a_change_that_cannot_be_stored_is_not_in_force() -> None:
             raise StoreError("the disk is full")
 
     async with chatting(HERONS, store=Full(clock=ManualClock())) as chat:
-        said = await chat.operate("/policy set default categories.hate.block never")
+        said = await chat.insist("/policy set default categories.hate.block never")
         assert said == "Nothing was changed: the disk is full"
         assert "heron" not in await chat.ask("a heron")
 

@@ -195,13 +195,14 @@ def rostra(*arguments: str) -> Result:
 
 async def record(folder: Path, texts: Sequence[str]) -> None:
     """Have a bot with a database answer these."""
+    clock = SystemClock()
     async with (
-        open_store("", data=folder / "data", clock=SystemClock()) as store,
-        chatting(BIRDS, store=store) as chat,
+        open_store("", data=folder / "data", clock=clock) as store,
+        chatting(BIRDS, store=store, clock=clock) as chat,
     ):
         for text in texts:
             await chat.ask(text)
-        await chat.operate("/policy set default categories.spam.block never")
+        await chat.insist("/policy set default categories.spam.block never")
         await chat.ask("crane again")
         waiting = await store.reviews(None)
         await chat.operate(f"/review wrong {waiting[0].id}")

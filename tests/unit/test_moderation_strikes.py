@@ -63,7 +63,7 @@ async def test_operators_see_strikes_and_forgive_them(store: MemoryStore, clock:
             ["ann", "strike", "hate"],
             ["ann", "strike", "hate"],
         ]
-        assert "is forgiven" in await chat.operate("/strikes pardon <@ann>")
+        assert "is forgiven" in await chat.insist("/strikes pardon <@ann>")
         assert await chat.ask("hello?") == "hello?"
         assert await chat.operate("/strikes show nobody") == "nobody has no strikes here."
     done = [(one.action, "bot" if one.actor is None else one.actor.id) for one in store.changes]
@@ -72,7 +72,7 @@ async def test_operators_see_strikes_and_forgive_them(store: MemoryStore, clock:
 
 async def test_a_pardon_for_some_hours_covers_what_comes(store: MemoryStore, clock: ManualClock) -> None:
     async with chatting(BIRDS, policies=TWO, store=store, clock=clock) as chat:
-        assert "Nothing counts for 2 hours." in await chat.operate("/strikes pardon ann 2")
+        assert "Nothing counts for 2 hours." in await chat.insist("/strikes pardon ann 2")
         for _ in range(4):
             await chat.ask("heron")
         assert await chat.ask("hello?") == "hello?"
@@ -81,7 +81,7 @@ async def test_a_pardon_for_some_hours_covers_what_comes(store: MemoryStore, clo
 
 async def test_operators_send_somebody_out_by_hand(store: MemoryStore, clock: ManualClock) -> None:
     async with chatting(BIRDS, store=store, clock=clock) as chat:
-        said = await chat.operate("/strikes timeout <@ann> 90")
+        said = await chat.insist("/strikes timeout <@ann> 90")
         assert said == ("ann gets no answers here until 2026-01-01 01:30 UTC. `/strikes pardon ann` ends it.")
         assert "about 90 minutes" in await chat.ask("hello?")
         assert await chat.ask("hello?", channel="lounge") == ""

@@ -274,9 +274,11 @@ async def test_after_a_reset_nothing_of_the_summary_is_left() -> None:
         running = asyncio.ensure_future(app.run())
         before = await say(platform, model, *(f"q{number}?" for number in range(10)))
         platform.say("/reset")
-        await settle()
-        platform.say("and now?")
+        await platform.answered(11)
+        platform.say("/confirm")
         await platform.answered(12)
+        platform.say("and now?")
+        await platform.answered(13)
         after = model.asked[-1]
         app.stop()
         await running

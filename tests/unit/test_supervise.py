@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from rostra import AdapterError, ConfigError
 from rostra.delivery.outgoing import Retry
@@ -47,6 +48,28 @@ async def test_a_wrong_configuration_is_not_tried_again() -> None:
     adapter = Falling().falls(ConfigError("no token"))
     with pytest.raises(ConfigError, match="no token"):
         await keep_running(adapter, accept, clock=ManualClock(), retry=RETRY)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AdapterError("the gateway is down", retry_after=90.0), "the gateway is down"),
+        (RuntimeError("holds a token"), "RuntimeError"),
+    ],
+    ids=["ours", "another's"],
+)
+async def test_what_an_adapter_says_for_operators_is_logged_and_nothing_else(
+    error: Exception, said: str
+) -> None:
+    clock = ManualClock()
+    adapter = Falling().falls(error)
+    with capture_logs() as logs:
+        running = asyncio.ensure_future(keep_running(adapter, accept, clock=clock, retry=RETRY))  # type: ignore[arg-type]
+        await settle()
+        await clock.advance(120)
+        await running
+    assert [entry["error"] for entry in logs] == [said]
+    assert (logs[0]["again_in"] >= 90) is isinstance(error, AdapterError)
 
 
 def test_waiting_grows_up_to_a_limit_and_is_never_shorter_than_asked() -> None:

@@ -82,6 +82,15 @@ def explained(error: ValidationError, model: type[BaseModel], where: Where) -> C
     return ConfigError("\n".join(dict.fromkeys(_line(detail, model, where) for detail in details)))
 
 
+def variable_of(full: Loc) -> str:
+    """Return the environment variable that sets a key: `rostra.config.environment` reads it.
+
+    >>> variable_of(("adapters", "my-team", "bot_token"))
+    'ROSTRA_ADAPTERS__MY_TEAM__BOT_TOKEN'
+    """
+    return "ROSTRA_" + "__".join(re.sub(r"[-.]", "_", str(key)).upper() for key in full)
+
+
 def suggestion(name: str, known: Sequence[str]) -> str:
     """Return ``; did you mean 'x'?``, or what is known if nothing is near."""
     near = get_close_matches(name, known, n=1)
@@ -95,11 +104,15 @@ def _line(detail: ErrorDetails, model: type[BaseModel], where: Where) -> str:
     if kind == "extra_forbidden":
         return where.problem(loc, f" is not known{suggestion(str(loc[-1]), _known(model, loc[:-1]))}")
     if kind == "missing":
-        return where.problem(loc, " is missing")
+        full = where.full(loc)
+        advice = f"; set {variable_of(full)} in the environment" if _is_sealed(model, loc) else ""
+        return where.problem(loc, f" is missing{advice}")
     message = _KINDS.get(kind) or detail["msg"].removeprefix("Value error, ").replace(
         "Input should", "should"
     )
     message = message[:1].lower() + message[1:]
+    if not loc and where.table:  # about the table as a whole
+        return f"{where.source or 'configuration'}: [{'.'.join(where.table)}] {message}"
     value = detail["input"]
     if _secret(model, where.full(loc), loc):
         shown = str(value)
@@ -117,8 +130,11 @@ def _shortened(value: object) -> str:
 def _secret(model: type[BaseModel], full: Loc, loc: Loc) -> bool:
     if any(_SECRET.search(str(key)) for key in full[-2:] if isinstance(key, str)):
         return True
-    kinds = _types(_annotation(model, loc))
-    return any(kind in {SecretStr, SecretBytes} for kind in kinds)
+    return _is_sealed(model, loc)
+
+
+def _is_sealed(model: type[BaseModel], loc: Loc) -> bool:
+    return any(kind in {SecretStr, SecretBytes} for kind in _types(_annotation(model, loc)))
 
 
 def _known(model: type[BaseModel], loc: Loc) -> list[str]:

@@ -23,7 +23,10 @@ from pydantic_core import CoreSchema, core_schema
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..chat import Answerer, Sampling
+from ..grants import EVERYBODY, Grant
+from ..quotas import Per, Quota
 from ..routes import Route
+from ..windows import Window
 from .permissions import Permissions
 
 Count = Annotated[int, Field(ge=1)]
@@ -101,6 +104,19 @@ class RouteTable(_Section):
     policy: str = "default"
 
 
+class QuotaTable(_Section):
+    """``[[quotas]]``: how much may be used of messages, tokens and money in each hour, day, week or month."""
+
+    name: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,31})?$")] = ""
+    who: Grant = EVERYBODY
+    place: Annotated[str, Field(min_length=1)] = "*"
+    per: Per = "person"
+    window: Window = "day"
+    messages: Count | None = None
+    tokens: Count | None = None
+    cost: Annotated[float, Field(gt=0)] | None = None
+
+
 class Persona(_Section):
     """``[personas.NAME]``: the system prompt that makes a model speak as somebody."""
 
@@ -174,6 +190,12 @@ class RefusalSettings(_Section):
     language: Annotated[str, Field(min_length=2)] = "en"
 
 
+class FeedbackSettings(_Section):
+    """``[feedback]``: what people are asked about answers. ``thumbs`` puts buttons under them, where there are buttons."""
+
+    thumbs: bool = True
+
+
 def _tables(**kinds: str) -> dict[str, Table]:
     return {name: Table(kind=kind) for name, kind in kinds.items()}
 
@@ -200,12 +222,14 @@ class Settings(BaseSettings):
     moderation: dict[str, Any] = Field(default_factory=dict[str, Any])
     routes: tuple[Annotated[Route, Written(RouteTable, Route)], ...] = ()
     permissions: Permissions = Permissions()
+    quotas: tuple[Annotated[Quota, Written(QuotaTable, Quota)], ...] = ()
     limits: Limits = Limits()
     memory: MemorySettings = MemorySettings()
     delivery: DeliverySettings = DeliverySettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     refusals: RefusalSettings = RefusalSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
 
     _source: Path | None = PrivateAttr(default=None)
     _base: Path = PrivateAttr(default_factory=Path.cwd)

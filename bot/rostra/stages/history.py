@@ -43,12 +43,14 @@ def remember(conversations: Conversations, *, utterances: int = RECALLED, summar
 
             said = await conversations.recall(turn.place, utterances)
             summary = await conversations.summary(turn.place) if summarised else None
-            recalled = replace(
-                turn,
-                history=tuple(Utterance(role=one.role, text=one.text) for one in said),
-                replies=tuple(one.reply for one in said),
-                summary="" if summary is None else summary.text,
-            )
+            recalled = turn
+            if said or summary is not None:
+                recalled = replace(
+                    turn,
+                    history=tuple(Utterance(role=one.role, text=one.text) for one in said),
+                    replies=tuple(one.reply for one in said),
+                    summary="" if summary is None else summary.text,
+                )
             try:
                 await inner(recalled, heard)
             finally:

@@ -10,19 +10,25 @@ from ..actions import Emit
 from ..places import Place
 from ..turns import Handler, Stage, Turn
 
-Chosen: TypeAlias = Callable[[Place], Awaitable[Mapping[str, str]]]
+OfPlace: TypeAlias = Callable[[Place], Awaitable[Mapping[str, str]]]
 
 
-def speak_as(personas: Mapping[str, str], chosen: Chosen) -> Stage:
-    """Set `Turn.system` from ``personas``, which maps names to system prompts."""
+def speak_as(personas: OfPlace, chosen: OfPlace) -> Stage:
+    """Set `Turn.system` from ``personas``, which maps names to system prompts.
+
+    A persona that was chosen and is no longer there gives way to the answerer's.
+    """
 
     def stage(inner: Handler) -> Handler:
         async def handle(turn: Turn, emit: Emit) -> None:
-            name = (await chosen(turn.place)).get("persona", turn.answerer.persona)
-            parts = (personas.get(name, ""), turn.answerer.prompt)
+            known = await personas(turn.place)
+            name = (await chosen(turn.place)).get("persona", "")
+            if name not in known:
+                name = turn.answerer.persona
+            parts = (known.get(name, ""), turn.answerer.prompt)
             system = "\n\n".join(filter(None, parts))
             turn.trace.note("persona", name)
-            await inner(replace(turn, system=system), emit)
+            await inner(replace(turn, system=system) if system else turn, emit)
 
         return handle
 

@@ -1,4 +1,4 @@
-"""Let people see that an answer is being made, until its first text is there."""
+"""Let people see that an answer is being made, where it does not come at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from ..actions import Action, Emit, Typing
 from ..clock import Clock
 from ..turns import Handler, Stage, Turn
 
+AFTER = 0.5
+"""Seconds before the first signal: an answer that comes sooner needs none, and a signal is a call to the platform."""
+
 EVERY = 8.0
 """Seconds between two signals. Discord's lasts ten (https://discord.com/developers/docs/resources/channel)."""
 
 
 def presence(clock: Clock) -> Stage:
-    """Emit `Typing` at once and every few seconds, on platforms that can show it."""
+    """Emit `Typing` after half a second without text and every few seconds then, on platforms that can show it."""
 
     def stage(inner: Handler) -> Handler:
         async def handle(turn: Turn, emit: Emit) -> None:
@@ -22,6 +25,7 @@ def presence(clock: Clock) -> Stage:
                 return
 
             async def signal() -> None:
+                await clock.sleep(AFTER)
                 while True:
                     await emit(Typing(reply=turn.reply))
                     await clock.sleep(EVERY)
@@ -36,7 +40,7 @@ def presence(clock: Clock) -> Stage:
                 await inner(turn, quietly)
             finally:
                 signals.cancel()
-                await asyncio.gather(signals, return_exceptions=True)
+                await asyncio.wait([signals])
 
         return handle
 

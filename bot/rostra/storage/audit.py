@@ -7,7 +7,7 @@ can be cut off unseen, unless somebody wrote down a hash.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -65,24 +65,47 @@ def append(
     scope.run(sa.insert(audit_log), [{**row, "hash": hash_of(row)}])
 
 
-def verify(connection: Connection) -> Verified:
-    """Follow the chain from its first entry."""
-    previous, count = FIRST, 0
+def verify(connection: Connection, look: Callable[[Mapping[str, Any]], None] | None = None) -> Verified:
+    """Follow the chain from its first entry. ``look`` gets to see every entry, also those behind a break."""
+    previous, count, broken = FIRST, 0, None
     with connection.execute(_ALL.execution_options(yield_per=1000)) as found:
         for row in found.mappings():
-            count += 1
-            fits = row["seq"] == count and row["prev_hash"] == previous
-            if not fits or row["hash"] != hash_of({str(name): value for name, value in row.items()}):
-                return Verified(entries=count - 1, broken=row["seq"], last=previous.hex())
-            previous = row["hash"]
-    return Verified(entries=count, last=previous.hex())
+            entry = {str(name): value for name, value in row.items()}
+            if look is not None:
+                look(entry)
+            if broken is None and not _fits(entry, count + 1, previous):
+                broken = int(entry["seq"])
+            if broken is None:
+                count, previous = count + 1, entry["hash"]
+            elif look is None:
+                break
+    return Verified(entries=count, broken=broken, last=previous.hex())
+
+
+def _fits(entry: Mapping[str, Any], number: int, previous: bytes) -> bool:
+    return bool(entry["seq"] == number and entry["prev_hash"] == previous and entry["hash"] == hash_of(entry))
 
 
 def hash_of(row: Mapping[str, Any]) -> bytes:
     """Return SHA-256 over the hash before and the canonical JSON of the entry."""
+    return hashlib.sha256(row["prev_hash"] + text_of(_plain(row))).digest()
+
+
+def exported(row: Mapping[str, Any]) -> str:
+    """Return an entry as one line of JSON, with its two hashes, so that anybody can follow the chain.
+
+    ``hash`` is SHA-256 over the bytes of ``prev_hash`` and the line's other keys as JSON: sorted, without spaces, UTF-8.
+    """
+    plain = _plain(row)
+    return text_of({**plain, "hash": row["hash"].hex(), "prev_hash": row["prev_hash"].hex()}).decode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     at: datetime = row["at"]
     actor: UUID | None = row["actor_id"]
-    plain = {
+    return {
         "action": row["action"],
         "actor_id": None if actor is None else actor.hex,
         "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -91,7 +114,6 @@ def hash_of(row: Mapping[str, Any]) -> bytes:
         "seq": row["seq"],
         "subject": row["subject"],
     }
-    return hashlib.sha256(row["prev_hash"] + text_of(plain)).digest()
 
 
 _ALL = sa.select(audit_log).order_by(audit_log.c.seq)

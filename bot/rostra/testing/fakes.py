@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from ..chat import Piece, Sampling, Utterance
 from ..clock import Clock, SystemClock
 from ..command import Command, Commands
 from ..components import Component, Services, find
-from ..config import Settings, moderation_settings
+from ..config import FeedbackSettings, Settings, moderation_settings
 from ..errors import ModelError
 from ..opening import open_commands
 from ..protocols import Adapter, Model, Moderation, Moderator
@@ -31,7 +32,8 @@ Script: TypeAlias = Mapping[str, Sequence[str] | Exception]
 class ScriptedModel:
     """Says what the script has for a question, piece by piece; else repeats the question.
 
-    An exception in the script is raised. ``gate`` holds pieces back, from number ``free`` on, until it opens; ``asked`` has every
+    An exception in the script is raised. What ``variants`` has for a question is said one after the other, and as many at once
+    as are asked for. ``gate`` holds pieces back, from number ``free`` on, until it opens; ``asked`` has every
     prompt, and ``closed`` counts the streams that ended, read out or not.
     """
 
@@ -42,6 +44,8 @@ class ScriptedModel:
     free: int = 0
     asked: list[Sequence[Utterance]] = field(default_factory=list[Sequence[Utterance]])
     closed: int = 0
+    variants: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    _told: Counter[str] = field(default_factory=Counter[str])
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -50,9 +54,16 @@ class ScriptedModel:
         self.asked.append(messages)
         question = messages[-1].text
         said = self.script.get(question, [question])
+        several = self.variants.get(question, ())
         try:
             if isinstance(said, Exception):
                 raise said
+            if several:
+                for choice in range(sampling.n):
+                    text = several[self._told[question] % len(several)]
+                    self._told[question] += 1
+                    yield Piece(text=text, finish="stop", choice=choice)
+                return
             for number, text in enumerate(said):
                 if self.gate is not None and number >= self.free:
                     await self.gate.wait()
@@ -119,12 +130,14 @@ async def bot(
 ) -> AsyncGenerator[App]:
     """Put a whole bot together around one adapter and one model, with the real stages; it is not running yet.
 
-    ``moderators`` go through the installed moderation stage; without any, nothing is moderated.
+    ``moderators`` go through the installed moderation stage; without any, nothing is moderated. Answers have no thumbs under
+    them unless ``settings`` say so.
     """
     clock = clock or SystemClock()
     settings = settings or Settings()
     named = {name: replace(one, model=model.name) for name, one in settings.answerers.items()}
-    settings = settings.model_copy(update={"answerers": named})
+    asked = settings.feedback if "feedback" in settings.model_fields_set else FeedbackSettings(thumbs=False)
+    settings = settings.model_copy(update={"answerers": named, "feedback": asked})
     refusals = Refusals()
     store = store or MemoryStore(clock=clock)
     services = Services(

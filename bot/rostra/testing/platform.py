@@ -138,10 +138,11 @@ class FakePlatform:
                 self._of(address).text = text
             case Retract(text=text):
                 self._retract(address, text)
-            case Finish(text=text):
+            case Finish(text=text, buttons=buttons):
+                whole = "\n".join(filter(None, [text, " ".join(f"[{button.label}]" for button in buttons)]))
                 if not address.shown:
-                    return self._send(address, text, key)
-                self._of(address).text = text
+                    return self._send(address, whole, key)
+                self._of(address).text = whole
             case Show(view=view):
                 return self._send(address, as_text(view), key)
             case Typing():

@@ -7,18 +7,17 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from rostra.command import Call, Command, Option, command
+from rostra.command import Call, Command, Desk, Option, command
 from rostra.components import Component, ComponentSettings, Services
-from rostra.places import Permission
-from rostra.verdicts import Direction, Passage
+from rostra.errors import StoreError
+from rostra.places import Permission, Place
+from rostra.verdicts import CATEGORIES, Direction, Passage
 from rostra.views import Table, Text, View
 
 from ..amend import Amendments, shown
 from ..policy import Policy, Ruling
 from ..sheets import Sheet, Thresholds, thresholds
 from .office import Office, explained, office
-
-NAME = Option(name="policy", help="the name of a policy; by default, the one that holds here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,43 @@ class _Policies:
                 parts.append(_scores(ruling.verdict.categories, sheet.table(side)))
         return View(parts=tuple(parts), private=True)
 
+    async def loosens(self, call: Call) -> str:
+        """Say what a change would let pass, unless it makes the policy stricter."""
+        options = call.options
+        try:
+            plan = await self.amendments.plan(options["policy"], options["path"], options["value"])
+        except (ValueError, StoreError):  # the command says so itself
+            return ""
+        if plan.tendency == "stricter" or plan.old == plan.new:
+            return ""
+        what = "makes the policy looser" if plan.tendency else "may make the policy looser"
+        return f"{what}, wherever it holds: {plan.old} → {plan.new}."
+
+    async def goes_back(self, call: Call) -> str:
+        """Say that an earlier version will hold, where there is one."""
+        name, number = call.options["policy"], call.options["version"]
+        kept = await self.office.store.policy_changes(name, 10_000)
+        if number not in {"0", *(str(one.number) for one in kept)}:
+            return ""
+        return "puts that version of the policy in force again, wherever it holds."
+
+    async def names(self, desk: Desk, place: Place) -> Sequence[str]:
+        """Return the names of the policies."""
+        del desk, place
+        return self.office.moderation.rulebook.names
+
+    async def paths(self, desk: Desk, place: Place) -> Sequence[str]:
+        """Return what is changed most."""
+        del desk, place
+        limits = (f"categories.{name}.{limit}" for name in sorted(CATEGORIES) for limit in ("block", "flag"))
+        return ("hold", "unjudgeable", "shadow", "strikes.limit", "judge", *limits)
+
+    async def versions(self, desk: Desk, place: Place) -> Sequence[str]:
+        """Return the numbers of the versions of the policy that holds in the place, newest first."""
+        del desk
+        changes = await self.office.store.policy_changes(self.office.policy_of(place))
+        return (*(str(one.number) for one in changes), "0")
+
     def _policy(self, name: str) -> Policy:
         rulebook = self.office.moderation.rulebook
         found = rulebook.of(name)
@@ -111,18 +147,27 @@ class _Policies:
     def all(self) -> Sequence[Command]:
         """Return the commands themselves."""
         operator = Permission.OPERATOR
-        needed = Option(name="policy", help="the name of a policy", required=True)
+        name = Option(
+            name="policy",
+            help="the name of a policy; by default, the one that holds here",
+            choices=self.names,
+        )
+        needed = Option(name="policy", help="the name of a policy", required=True, choices=self.names)
         value = Option(
             name="value", help="the value; 'default' goes back to the configuration's", required=True
         )
-        path = Option(name="path", help="such as categories.harassment.block", required=True)
-        version = Option(name="version", help="its number; 0 is the configuration", required=True)
+        path = Option(
+            name="path", help="such as categories.harassment.block", required=True, choices=self.paths
+        )
+        version = Option(
+            name="version", help="its number; 0 is the configuration", required=True, choices=self.versions
+        )
         text = Option(name="text", help="what to judge", required=True)
         return (
             command(
                 "policy show",
                 help="Show what is moderated here, and how strictly",
-                options=[NAME],
+                options=[name],
                 permission=operator,
             )(explained(self.show)),
             command(
@@ -130,11 +175,12 @@ class _Policies:
                 help="Change a policy, at once",
                 options=[needed, path, value],
                 permission=operator,
+                dangerous=self.loosens,
             )(explained(self.set)),
             command("policy test", help="Try a text", options=[text], permission=operator)(
                 explained(self.test)
             ),
-            command("policy history", help="List who changed a policy", options=[NAME], permission=operator)(
+            command("policy history", help="List who changed a policy", options=[name], permission=operator)(
                 explained(self.history)
             ),
             command(
@@ -142,6 +188,7 @@ class _Policies:
                 help="Go back to a version of a policy",
                 options=[needed, version],
                 permission=operator,
+                dangerous=self.goes_back,
             )(explained(self.rollback)),
         )
 

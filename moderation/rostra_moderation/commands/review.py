@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rostra.command import Call, Command, Option, command
+from rostra.command import Call, Command, Desk, Option, command
+from rostra.commands.choosing import one_of
 from rostra.components import Component, ComponentSettings, Services
-from rostra.places import Permission, Person
+from rostra.places import Permission, Person, Place
 from rostra.stores import Label, Review
-from rostra.views import Button, Buttons, File, Table, Text, View
+from rostra.views import Button, Buttons, File, Table, Text, View, text
 
 from .office import Act, Office, explained, office
 
@@ -64,13 +65,14 @@ class _Reviews:
     def deciding(self, label: Label) -> Act:
         """Return the command that says ``label`` of a case."""
 
-        async def decide(call: Call) -> str:
+        async def decide(call: Call) -> View:
             found = await self._case(call)
             await self.office.store.decide(
                 found.id, label, actor=call.turn.author, adapter=call.place.adapter
             )
             followed = await self._follow(found, label, call.turn.author)
-            return f"Case {handle(found)}: {SAID[label]}.{followed}"
+            said = f"Case {handle(found)}: {SAID[label]}.{followed}"
+            return text(said, private=True, in_place=True)
 
         return decide
 
@@ -87,6 +89,11 @@ class _Reviews:
             description=f"{len(found)} labelled lines",
         )
         return View(parts=(file,), private=True)
+
+    async def waiting(self, desk: Desk, place: Place) -> Sequence[str]:
+        """Return the cases of the workspace that wait for a decision."""
+        del desk
+        return tuple(handle(one) for one in await self.office.store.reviews(place, LISTED))
 
     async def _case(self, call: Call) -> Review:
         """Return the case that is named by its id or the end of it. Raises `ValueError`."""
@@ -135,8 +142,12 @@ class _Reviews:
     def all(self) -> Sequence[Command]:
         """Return the commands themselves."""
         operator = Permission.OPERATOR
-        case = Option(name="case", help="what `/review list` shows as case", required=True)
-        where = Option(name="where", help="'all' for all workspaces; owners only")
+        case = Option(
+            name="case", help="what `/review list` shows as case", required=True, choices=self.waiting
+        )
+        where = Option(
+            name="where", help="'all' for all workspaces; owners only", choices=one_of("here", "all")
+        )
         decisions: tuple[tuple[Label, str], ...] = (
             ("approve", "Say that a text may pass"),
             ("block", "Say that a text may not pass"),

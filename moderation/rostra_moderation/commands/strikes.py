@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rostra.command import Call, Command, Option, command
+from rostra.command import Call, Command, Desk, Option, command
+from rostra.commands.choosing import one_of
 from rostra.components import Component, ComponentSettings, Services
-from rostra.places import Permission
+from rostra.places import Permission, Place
 from rostra.stores import Sanction
 from rostra.views import Table, Text, View
 
@@ -65,12 +66,26 @@ class _Strikes:
         later = f" Nothing counts for {hours} hours." if hours else ""
         return f"{person.id} is forgiven.{later}"
 
+    async def people(self, desk: Desk, place: Place) -> Sequence[str]:
+        """Return whom something was held against in the workspace lately."""
+        del desk
+        found = await self.office.store.sanctioned(place, self.office.clock.now() - RECENT)
+        return tuple(dict.fromkeys(one.person for one in found if one.person))
+
     def all(self) -> Sequence[Command]:
         """Return the commands themselves."""
         operator = Permission.OPERATOR
-        person = Option(name="person", help="a mention, or an id on the platform", required=True)
-        anybody = Option(name="person", help="a mention, or an id on the platform; by default, everybody")
-        minutes = Option(name="minutes", help="how long", required=True)
+        person = Option(
+            name="person", help="a mention, or an id on the platform", required=True, choices=self.people
+        )
+        anybody = Option(
+            name="person",
+            help="a mention, or an id on the platform; by default, everybody",
+            choices=self.people,
+        )
+        minutes = Option(
+            name="minutes", help="how long", required=True, choices=one_of("10", "60", "1440", "10080")
+        )
         hours = Option(
             name="hours", help="for how long nothing counts; by default, only what was counts no more"
         )
@@ -83,11 +98,34 @@ class _Strikes:
                 help="Answer somebody no more for a while",
                 options=[person, minutes],
                 permission=operator,
+                dangerous=_sends_out,
             )(explained(self.timeout)),
-            command("strikes pardon", help="Forgive somebody", options=[person, hours], permission=operator)(
-                explained(self.pardon)
-            ),
+            command(
+                "strikes pardon",
+                help="Forgive somebody",
+                options=[person, hours],
+                permission=operator,
+                dangerous=_forgives,
+            )(explained(self.pardon)),
         )
+
+
+async def _sends_out(call: Call) -> str:
+    try:  # what cannot be, the command says itself
+        person_of(call.options["person"])
+        number_of(call.options["minutes"], "minutes")
+    except ValueError:
+        return ""
+    return "has me answer them no more in this workspace, for that many minutes."
+
+
+async def _forgives(call: Call) -> str:
+    try:
+        person_of(call.options["person"])
+        number_of(call.options.get("hours", "1"), "hours")
+    except ValueError:
+        return ""
+    return "forgives them all strikes and time-outs in this workspace."
 
 
 def _table(sanctions: Sequence[Sanction]) -> Table:
