@@ -63,6 +63,11 @@ class RemoteModel:
         """Return how many tokens ``text`` has: exactly with a tokenizer, else as `Estimate` explains."""
         return self.estimate.count(text) if self._counter is None else self._counter(text)
 
+    def most(self, prompt: int, completion: int) -> Usage:
+        """Return what so many tokens cost, none of them cached (`rostra.protocols.Metered`)."""
+        usage = Usage(prompt=prompt, completion=completion)
+        return replace(usage, cost=cost(usage, self._settings))
+
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         wanted = list(range(max(1, sampling.n)))
         together = len(wanted) if self._settings.known.n and self._api == "chat" else 1

@@ -16,7 +16,7 @@ from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.errors import ModelError
 from rostra.protocols import Model, Scorer
 
-from .bounds import count_of, window_of
+from .bounds import count_of, most_of_all, window_of
 from .candidates import Candidate, candidates_of
 from .ranking import rerank
 from .streams import one_line
@@ -95,6 +95,9 @@ class BestOfModel:
 
     def count(self, text: str) -> int:
         return count_of(self._models, text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of_all(self._models, prompt, completion, times=self._n)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         wanted = max(1, sampling.n)

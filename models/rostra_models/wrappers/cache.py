@@ -16,6 +16,7 @@ from pydantic import Field
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock, SystemClock
 from rostra.components import Component, ComponentSettings, Names, Services
+from rostra.metering import most_of
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -94,6 +95,9 @@ class CacheModel:
 
     def count(self, text: str) -> int:
         return self._model.count(text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of(self._model, prompt, completion)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         if not _repeatable(sampling):

@@ -9,13 +9,13 @@ from typing import Annotated
 import structlog
 from pydantic import Field
 
-from rostra.chat import Piece, Sampling, Utterance
+from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock, SystemClock
 from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.errors import ModelError
 from rostra.protocols import Model
 
-from .bounds import count_of, window_of
+from .bounds import count_of, most_of_one, window_of
 from .streams import closing, first, one_line
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,9 @@ class FallbackModel:
 
     def count(self, text: str) -> int:
         return count_of(self._models, text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of_one(self._models, prompt, completion)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         failures: list[tuple[str, ModelError]] = []

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rostra.chat import Piece, Sampling, Utterance
+from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.components import Component, ComponentSettings, Names, Services
+from rostra.metering import most_of
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -60,6 +61,9 @@ class LimitModel:
 
     def count(self, text: str) -> int:
         return self._model.count(text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of(self._model, prompt, completion)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         async with (

@@ -10,9 +10,10 @@ from typing import Annotated
 import structlog
 from pydantic import Field
 
-from rostra.chat import Piece, Sampling, Utterance
+from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock
 from rostra.components import Component, ComponentSettings, Names, Services
+from rostra.metering import most_of
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -62,6 +63,9 @@ class RecorderModel:
 
     def count(self, text: str) -> int:
         return self._model.count(text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of(self._model, prompt, completion)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         at = self._clock.now().isoformat(timespec="milliseconds")

@@ -10,10 +10,11 @@ from typing import Annotated
 import structlog
 from pydantic import Field
 
-from rostra.chat import Piece, Sampling, Utterance
+from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock, SystemClock
 from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.errors import ModelError, ModelMissing
+from rostra.metering import most_of
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -80,6 +81,9 @@ class RetryModel:
 
     def count(self, text: str) -> int:
         return self._model.count(text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of(self._model, prompt, completion)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         end = self._clock.monotonic() + self._settings.seconds

@@ -11,12 +11,12 @@ import structlog
 from pydantic import Field, model_validator
 
 from rostra import language
-from rostra.chat import Piece, Sampling, Utterance
+from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.protocols import Model
 from rostra.routes import fits
 
-from .bounds import count_of, window_of
+from .bounds import count_of, most_of_one, window_of
 from .streams import closing
 
 MILLION = 1_000_000
@@ -102,6 +102,9 @@ class RouterModel:
 
     def count(self, text: str) -> int:
         return count_of(list(self._models.values()), text)
+
+    def most(self, prompt: int, completion: int) -> Usage:
+        return most_of_one(list(self._models.values()), prompt, completion)
 
     async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
         chosen = self.choose(messages, sampling)

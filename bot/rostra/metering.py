@@ -1,0 +1,82 @@
+"""What asking a model takes: at most, before it is asked, and what it took, however the answer ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import cast
+
+from .chat import Piece, Usage
+from .errors import ModelError
+from .protocols import Model
+from .turns import Turn
+
+
+def most_of(model: Model, prompt: int, completion: int) -> Usage:
+    """Return what a question takes at most whose prompt has ``prompt`` tokens and whose answer may have ``completion``.
+
+    A model that does not say (`rostra.protocols.Metered`) is asked once and has no price.
+    """
+    told = getattr(model, "most", None)
+    if not callable(told):
+        return Usage(prompt=prompt, completion=completion)
+    return cast("Callable[[int, int], Usage]", told)(prompt, completion)
+
+
+class Meter:
+    """Adds up what one question took: what the model says of it, and where it could not say, an estimate."""
+
+    def __init__(self, model: Model, prompt: int) -> None:
+        self._model = model
+        self._prompt = prompt
+        self._said: list[str] = []
+        self._told: Usage | None = None
+
+    def take(self, piece: Piece) -> None:
+        """Take note of a piece of the answer."""
+        if piece.text:
+            self._said.append(piece.text)
+        if piece.usage is not None:
+            self._told = piece.usage if self._told is None else added(self._told, piece.usage)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the model has said nothing so far."""
+        return not self._said and self._told is None
+
+    def usage(self) -> Usage:
+        """Return what the question took so far."""
+        if self._told is not None:
+            return self._told
+        written = self._model.count("".join(self._said)) if self._said else 0
+        return most_of(self._model, self._prompt, written)
+
+
+@contextmanager
+def metered(turn: Turn, model: Model, prompt: int) -> Generator[Meter]:
+    """Put what the question of ``turn`` took into its trace, also where the answer is broken off.
+
+    A model that fails before it has said anything took nothing.
+    """
+    meter = Meter(model, prompt)
+    try:
+        yield meter
+    except ModelError:
+        if not meter.empty:
+            turn.trace.used.append(meter.usage())
+        raise
+    except BaseException:
+        turn.trace.used.append(meter.usage())
+        raise
+    turn.trace.used.append(meter.usage())
+
+
+def added(one: Usage, other: Usage) -> Usage:
+    """Return both together."""
+    costs = [usage.cost for usage in (one, other) if usage.cost is not None]
+    return Usage(
+        prompt=one.prompt + other.prompt,
+        completion=one.completion + other.completion,
+        cached=one.cached + other.cached,
+        cost=sum(costs) if costs else None,
+    )
