@@ -16,17 +16,21 @@ import pytest
 from rostra.chat import Sampling
 from rostra.clock import SystemClock
 from rostra.errors import StoreError
+from rostra.places import Person
 from rostra.storage import open_store
 from rostra.storage.backup import backup, restore
 from rostra.storage.schema import REVISION
 from rostra.storage.sql import SqlStore
 from rostra.stores import Store
 from rostra.testing.clock import ManualClock
+from rostra.testing.collected import collect
 from rostra.testing.dockets import case, sanction
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, AWKWARD, ROOM, every_kind, question
 from rostra.testing.stores import accepted, answered, given_up
 from rostra.versions import ModelVersion, sampling_id
+
+BEN = Person(id="ben")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -75,6 +79,7 @@ async def put_on_the_docket(store: Store) -> None:
     await store.change_policy("default", {"hold": "full"}, what="hold", actor=ANN, adapter=ROOM.adapter)
     await store.sanction(ANN, ROOM, sanction("strike"))
     await store.sampling_config(Sampling(seed=1))
+    await collect(store, text=AWKWARD)
     parent = ""
     for name in "abcdef":  # ids are hashes, so that some come before what they were made from
         parent = await store.model_version(ModelVersion(name=name, content=name * 64, parent=parent))
@@ -92,7 +97,24 @@ async def everything(store: Any) -> tuple[Any, ...]:
         await store.sanctions(ANN, ROOM),
         await store.model_versions(),
         await store.sampling_of(sampling_id(Sampling(seed=1))),
+        await feedback(store),
         await store.verify_audit(),
+    )
+
+
+async def feedback(store: Store) -> tuple[Any, ...]:
+    ben = await store.pseudonym("test", BEN)
+    campaigns = await store.campaigns()
+    batches = [one.batch async for one in store.judged(excluded=True)]
+    return (
+        campaigns,
+        await store.shown(batches),
+        [one async for one in store.judged(excluded=True)],
+        [await store.assignments(ben, plan.id, None) for plan in campaigns],
+        [await store.progress(plan.id) for plan in campaigns],
+        await store.dossier(ben),
+        await store.permits(ROOM),
+        await store.exports(),
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from rostra.actions import Begin, Finish, Receipt
 from rostra.clock import SystemClock
@@ -15,14 +18,17 @@ from rostra.delivery.reply import arrived, ask, failed, give_up
 from rostra.errors import StoreError
 from rostra.events import Edited, Event, Invocation, Message, Press, Submit
 from rostra.places import Person
+from rostra.spending import NOTHING, Bill
 from rostra.storage import open_store
 from rostra.storage.database import Database, url_of
 from rostra.storage.people import Scope
 from rostra.storage.schema import metadata
 from rostra.storage.sql import SqlStore
 from rostra.stores import Store
-from rostra.testing.dockets import case, sanction
+from rostra.testing.collected import collect
+from rostra.testing.dockets import ALWAYS, NEVER, case, sanction
 from rostra.testing.samples import ANN, NOON, ROOM, STEPS, THREAD, VERDICTS, question
+from rostra.testing.spendings import ASKED, SETTLED, TOOK, bill, share
 from rostra.testing.stores import accepted, answered
 
 TEXT = "the heron flies at midnight"
@@ -57,6 +63,8 @@ async def say_everything(store: Store) -> None:
         store.explain(event, reply.id, STEPS, VERDICTS)
         reply = ask(reply, Finish(reply=reply.id, text=f"You said: {TEXT}"))
         await store.advance(reply)
+        await store.reserve(bill_of(event, reply.id), ASKED, [share(USER, personal=True, messages=99)])
+        store.settle(bill_of(event, reply.id), TOOK)
         await store.queue(event, reply.id, replace(case(TEXT), question=f"What of {USER}?"))
         await store.advance(give_up(failed(reply, f"no: {TEXT}")))
     await store.audit(BEN, "choose persona", "room", {"value": "sage"})
@@ -64,7 +72,13 @@ async def say_everything(store: Store) -> None:
     await store.choose(place, "persona", "sage")
     await store.sanction(BEN, place, sanction("strike"), actor=BEN)
     table = {"places": {f"test//dm-{USER}": {"hold": "full"}}}
+    await store.put("test", f"token of {USER}", TEXT.encode())
     await store.change_policy("default", table, what=f"places.test//dm-{USER}", actor=BEN, adapter="test")
+    await collect(store, text=TEXT, who=USER, place=replace(place, workspace="house"), event=f"press-{USER}")
+
+
+def bill_of(event: Event, reply: str) -> Bill:
+    return Bill(event=event, reply=reply, answerer="default", model="tiny")
 
 
 def everything_in(url: str) -> bytes:
@@ -117,6 +131,27 @@ async def test_summaries_of_what_an_erased_person_said_go_with_them(url: str, tm
         assert left.text == "Ann said why."
 
 
+async def test_what_an_erased_person_used_is_nobodys_and_their_quotas_begin_anew(
+    url: str, tmp_path: Path
+) -> None:
+    shares = [share("own", personal=True, messages=9), share("all", messages=9)]
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert isinstance(store, SqlStore)
+        bens, anns = await bill(store, author=BEN), await bill(store, author=ANN)
+        await store.reserve(bens, ASKED, shares)
+        await store.reserve(anns, ASKED, shares[1:])
+        store.settle(anns, TOOK)
+
+        assert await store.shred("test", USER)
+
+        assert list(await store.counted(shares)) == [NOTHING, ASKED + SETTLED]
+        store.settle(bens, TOOK)  # what is under way ends all the same
+        assert list(await store.counted(shares)) == [NOTHING, SETTLED + SETTLED]
+        found = await store.spent(ALWAYS, NEVER, "person", None)
+        assert sorted((one.name, one.messages) for one in found) == [("", 1), ("ann", 1)]
+        assert [one.name for one in await store.spent(ALWAYS, NEVER, "model", ROOM)] == ["tiny"]
+
+
 async def test_somebody_whose_key_is_destroyed_leaves_nothing_that_can_be_read(
     url: str, tmp_path: Path
 ) -> None:
@@ -157,6 +192,28 @@ async def test_somebody_whose_key_is_destroyed_leaves_nothing_that_can_be_read(
     async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
         assert [entry.reply.id for entry in await store.unfinished()] == [reply.id]
         assert await store.purge(NOON.replace(year=2990)) > 0
+
+
+async def test_feedback_of_somebody_who_is_erased_cannot_be_read_by_anybody(url: str, tmp_path: Path) -> None:
+    async with open_store(url, data=tmp_path, clock=SystemClock()) as store:
+        assert isinstance(store, SqlStore)
+        held = await collect(store, text=TEXT, who=USER, place=replace(ROOM, channel=f"dm-{USER}"))
+        assert await store.shred("test", USER), "whoever shreds a key erases what is collected, too"
+        (left,) = await store.shown([held.asked.batch.id])
+        assert left.batch.place == replace(ROOM, channel=""), "a private channel names who is in it"
+        assert not any(line.retained for line in left.batch.context)
+        assert not any(one.retained for one in left.candidates)
+        assert [one.tainted_at is not None for one in await store.datasets()] == [True]
+        found = await store.dossier(held.rater)
+        assert found.texts == ()
+        assert [one.comment for one in found.judgments] == [""]
+        everybody = {row.person_id.hex for row in await store.read(_accounts)}
+        assert held.rater not in everybody
+        assert len(everybody) == 1
+
+
+def _accounts(connection: Connection) -> Sequence[Any]:
+    return connection.execute(sa.select(metadata.tables["platform_account"])).all()
 
 
 async def test_the_wrong_master_key_is_refused(url: str, tmp_path: Path) -> None:

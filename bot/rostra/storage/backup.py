@@ -30,12 +30,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..clock import Clock
 from ..errors import StoreError
 from . import MEMORY
+from .columns import Key, Moment
 from .database import Database, create_sqlite_file, url_of
 from .failures import explained
 from .keys import Keyring, read_master, sync_folder
 from .migrate import migrate, revision_of
 from .opening import alone
-from .schema import REVISION, Key, Moment, metadata
+from .schema import REVISION, metadata
 
 T = TypeVar("T")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import sqlalchemy as sa
 
-from . import summaries
+from . import spending, summaries
 from .people import Scope
 from .schema import (
     content,
@@ -23,10 +26,7 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
 
     Their rows stay as a nameless shell; a backup still holds the key, so backups must expire too.
     """
-    lookups = [scope.keyring.lookup("person", adapter, name), scope.keyring.lookup("person", "", name)]
-    found = scope.connection.scalars(
-        sa.select(platform_account.c.person_id).where(platform_account.c.lookup.in_(lookups))
-    ).all()
+    found = known_as(scope, adapter, name)
     if not found:
         return False
     connection = scope.connection
@@ -45,6 +45,15 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
         .values(person_id=None, conversation_id=None)
     )
     connection.execute(sa.delete(sanction).where(sanction.c.person_id.in_(found)))
+    spending.forget_person(connection, found)
     connection.execute(sa.update(person).where(person.c.id.in_(found)).values(erased_at=scope.now))
     scope.memo.clear()
     return True
+
+
+def known_as(scope: Scope, adapter: str, name: str) -> Sequence[UUID]:
+    """Return the pseudonyms of the person with the id ``name`` on the platform of ``adapter``."""
+    lookups = [scope.keyring.lookup("person", adapter, name), scope.keyring.lookup("person", "", name)]
+    return scope.connection.scalars(
+        sa.select(platform_account.c.person_id).where(platform_account.c.lookup.in_(lookups))
+    ).all()

@@ -6,7 +6,6 @@ what is unfinished never does.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,17 +16,32 @@ from typing import Any, TypeVar
 from uuid_utils import uuid7
 
 from ..actions import Address
-from ..chat import Sampling
 from ..clock import Clock
 from ..delivery.reply import Reply, State
 from ..errors import StoreError
 from ..events import Event
+from ..feedback.values import Erasure
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
-from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Said, Sanction, Summary
+from ..stores import (
+    Case,
+    Entry,
+    Explanation,
+    Judgement,
+    Label,
+    PolicyChange,
+    Review,
+    Said,
+    Sanction,
+    Summary,
+)
 from ..turns import Step
 from ..verdicts import Judged
-from ..versions import ModelVersion, canonical, sampling_from, sampling_id
+from .memory_datasets import MemoryFeedback
+from .memory_drawer import MemoryDrawer
+from .memory_records import MemoryRecords
+from .memory_spending import MemorySpending
+from .memory_versions import MemoryVersions
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,17 +57,6 @@ class Bounds:
     explanations: int = 50
     cases: int = 2_000
     sanctions: int = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One entry of the log of changes."""
-
-    at: datetime
-    actor: Person | None
-    action: str
-    subject: str
-    detail: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -78,24 +81,25 @@ class _PlaceRecord:
     explained: OrderedDict[str, Explanation] = field(default_factory=OrderedDict[str, Explanation])
 
 
-class MemoryStore:
+class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryRecords, MemorySpending, MemoryVersions):
     """A `rostra.stores.Store` that lives as long as the process."""
 
     def __init__(self, *, clock: Clock, bounds: Bounds | None = None) -> None:
+        MemoryDrawer.__init__(self)
+        MemoryFeedback.__init__(self, clock)
+        MemorySpending.__init__(self, clock, lambda reply: reply in self._open)
         self._clock = clock
         self._bounds = bounds or Bounds()
+        MemoryRecords.__init__(self, clock, self._bounds.done)
+        MemoryVersions.__init__(self)
         self._known: dict[tuple[str, str], str] = {}
         self._open: dict[str, _Row] = {}
         self._done: OrderedDict[str, _Row] = OrderedDict()
         self._places: OrderedDict[Place, _PlaceRecord] = OrderedDict()
         self._choices: OrderedDict[Place, dict[str, str]] = OrderedDict()
         self._versions: dict[str, list[PolicyChange]] = {}
-        self._models: dict[str, ModelVersion] = {}
-        self._samplings: dict[str, Sampling] = {}
         self._cases: OrderedDict[str, Review] = OrderedDict()
         self._sanctions: deque[tuple[tuple[str, str], Sanction]] = deque(maxlen=self._bounds.sanctions)
-        self.changes: deque[Change] = deque(maxlen=self._bounds.done)
-        """The log of changes, oldest first."""
 
     async def accept(self, event: Event) -> Accepted | Duplicate:
         key = (event.place.adapter, event.id)
@@ -208,19 +212,12 @@ class MemoryStore:
         found.sort(key=lambda one: one.reply)
         return found[max(len(found) - limit, 0) :]
 
-    async def audit(
-        self,
-        actor: Person | None,
-        action: str,
-        subject: str,
-        detail: Mapping[str, str],
-        *,
-        adapter: str = "",
-    ) -> None:
-        del adapter  # a person is kept as given
-        self.changes.append(
-            Change(at=self._clock.now(), actor=actor, action=action, subject=subject, detail=dict(detail))
-        )
+    async def reply_shown(self, place: Place, message: str) -> str | None:
+        rows = (row for kept in (self._open, self._done) for row in reversed(list(kept.values())))
+        for row in rows:
+            if row.event.place == place and message in row.reply.address.shown:
+                return row.reply.id
+        return None
 
     async def choices(self, place: Place) -> Mapping[str, str]:
         return dict(self._choices.get(place, {}))
@@ -293,7 +290,9 @@ class MemoryStore:
             raise StoreError(f"there is no case {id_!r} in the queue")
         by = "" if actor is None else actor.id
         self._cases[id_] = replace(found, label=label, decided_at=self._clock.now(), by=by)
-        await self.audit(actor, f"review {label}", found.reply, {"case": id_}, adapter=adapter)
+        await self.audit(
+            actor, f"review {label}", found.reply, {"case": id_}, adapter=adapter, place=found.place
+        )
 
     async def sanction(
         self, person: Person, place: Place, sanction: Sanction, *, actor: Person | None = None
@@ -301,7 +300,7 @@ class MemoryStore:
         by = "" if actor is None else actor.id
         self._sanctions.append((_workspace(place), replace(sanction, person=person.id, by=by)))
         detail = {"reason": sanction.reason, "until": sanction.until.isoformat(timespec="seconds")}
-        await self.audit(actor, sanction.kind, "person", detail, adapter=place.adapter)
+        await self.audit(actor, sanction.kind, "person", detail, adapter=place.adapter, place=place)
 
     async def sanctions(self, person: Person, place: Place) -> Sequence[Sanction]:
         here = _workspace(place)
@@ -312,29 +311,8 @@ class MemoryStore:
         found = (one for where, one in reversed(self._sanctions) if where == here and one.at >= since)
         return list(islice(found, max(limit, 0)))
 
-    async def model_version(self, version: ModelVersion) -> str:
-        if version.parent and version.parent not in self._models:
-            raise StoreError(
-                f"the version that {version.name!r} was made from, {version.parent!r}, is unknown"
-            )
-        self._models.setdefault(version.id, version)
-        return version.id
-
-    async def model_versions(self) -> Sequence[ModelVersion]:
-        return sorted(self._models.values(), key=lambda version: version.name)
-
-    async def version_of(self, id_: str) -> ModelVersion | None:
-        return self._models.get(id_)
-
-    async def sampling_config(self, sampling: Sampling) -> str:
-        id_ = sampling_id(sampling)
-        self._samplings.setdefault(id_, sampling_from(json.loads(canonical(sampling))))
-        return id_
-
-    async def sampling_of(self, id_: str) -> Sampling | None:
-        return self._samplings.get(id_)
-
     async def purge(self, before: datetime) -> int:
+        self.forget_spending()
         old = [reply for reply, row in self._done.items() if row.done_at is not None and row.done_at < before]
         contents = sum(self._remove(reply) for reply in old)
         for record in self._places.values():
@@ -353,10 +331,34 @@ class MemoryStore:
             if case.retained and case.at < before and case.reply not in self._open:
                 self._cases[id_] = _expired(case)
                 contents += 1
+        contents += self.forget_feedback(before)
         self._sanctions = deque(
             (one for one in self._sanctions if one[1].until >= before), maxlen=self._bounds.sanctions
         )
         return contents
+
+    async def erase(self, adapter: str, person: str, *, withdraw: bool = False) -> Erasure:
+        theirs = {
+            reply
+            for rows in (self._open, self._done)
+            for reply, row in rows.items()
+            if row.event.place.adapter == adapter
+            and row.event.author is not None
+            and row.event.author.id == person
+        }
+        for reply in theirs & self._done.keys():
+            self._remove(reply)
+        for record in self._places.values():
+            kept = (heard for heard in record.said if heard.said.reply not in theirs)
+            record.said = deque(kept, maxlen=self._bounds.utterances)
+            for reply in theirs & record.explained.keys():
+                del record.explained[reply]
+        for id_, case in list(self._cases.items()):
+            if case.reply in theirs:
+                self._cases[id_] = _expired(case)
+        left = (one for one in self._sanctions if (one[0][0], one[1].person) != (adapter, person))
+        self._sanctions = deque(left, maxlen=self._bounds.sanctions)
+        return await super().erase(adapter, person, withdraw=withdraw)
 
     def _row(self, reply: str) -> _Row | None:
         return self._open.get(reply) or self._done.get(reply)

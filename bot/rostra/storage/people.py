@@ -198,6 +198,11 @@ def _make_conversations(scope: Scope, new: Mapping[bytes, Place]) -> None:
     scope.returned(scope.statements.conversations, rows)
 
 
+def workspace_of(scope: Scope, place: Place) -> UUID:
+    """Return the pseudonym of the workspace of ``place``; a new one becomes known."""
+    return _workspaces(scope, {_workspace_of(place)})[_workspace_of(place)]
+
+
 def _workspace_of(place: Place) -> tuple[str, str]:
     return place.adapter, storable(place.workspace)
 

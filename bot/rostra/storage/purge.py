@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import summaries
+from . import spending, summaries
 from .people import Scope
 from .schema import content, inbox, message, outbox, review_item, sanction, summary, trace
 
@@ -21,10 +21,11 @@ def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
     """Remove the oldest replies done before ``before``. Return how many contents went, and whether to go on.
 
     Verdicts stay, and so does what is left of the cases that operators looked at: they are names and figures, and
-    statistics need them. Strikes and time-outs go when they have been over for as long.
+    statistics need them; what questions took is kept for longer. Strikes and time-outs go when they have been over for as long.
     """
     connection = scope.connection
     connection.execute(sa.delete(sanction).where(sanction.c.until < before))
+    spending.purge(connection, scope.now)
     old = connection.execute(_OLD, {"before": before, "portion": PORTION}).all()
     if not old:
         return 0, False

@@ -78,7 +78,13 @@ def decide(
     person = None if actor is None else askers(scope, [actor])[actor[0], actor[1].id].id
     row = {"id": ids[0], "item_id": item, "actor_id": person, "label": label, "at": scope.now}
     scope.run(sa.insert(review_decision), [row])
-    append(scope, ids[1], actor, f"review {label}", reply.hex, {"case": item.hex})
+    space = scope.connection.scalar(
+        sa.select(conversation.c.workspace_id)
+        .join(review_item, review_item.c.conversation_id == conversation.c.id)
+        .where(review_item.c.id == item)
+    )
+    where = {} if space is None else {"workspace": space.hex}
+    append(scope, ids[1], actor, f"review {label}", reply.hex, {"case": item.hex, **where})
 
 
 def reviews(

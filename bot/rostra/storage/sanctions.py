@@ -52,7 +52,11 @@ def add(
         "until": sanction.until,
     }
     scope.run(sa.insert(table), [row])
-    detail = {"reason": name_of(sanction.reason), "until": sanction.until.isoformat(timespec="seconds")}
+    detail = {
+        "reason": name_of(sanction.reason),
+        "until": sanction.until.isoformat(timespec="seconds"),
+        **({} if space is None else {"workspace": space.hex}),
+    }
     # A pseudonym: once the person is erased it leads nowhere.
     append(scope, ids[1], actor, sanction.kind, f"person {person}", detail)
 

@@ -10,24 +10,17 @@ of the content that holds its event.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeEngine
 
-REVISION = "0004"
+from . import columns, feedback_tables
+from .columns import Key
+from .columns import at as _at
+from .columns import key as _key
+from .columns import one_of as _one_of
+
+REVISION = "0007"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
-NAMING = {
-    "ix": "ix_%(column_0_N_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
 APPEND_ONLY = (
     "verdict",
     "audit_log",
@@ -35,60 +28,11 @@ APPEND_ONLY = (
     "review_decision",
     "model_version",
     "sampling_config",
+    *feedback_tables.APPEND_ONLY,
 )
 """Tables whose rows the database itself refuses to change or remove."""
 
-
-class Key(sa.types.TypeDecorator[UUID]):
-    """A UUID: native on PostgreSQL, 16 bytes elsewhere."""
-
-    impl = sa.LargeBinary(16)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        native = dialect.name == "postgresql"
-        return dialect.type_descriptor(sa.Uuid() if native else sa.LargeBinary(16))
-
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else value.bytes
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        return value if value is None or dialect.name == "postgresql" else UUID(bytes=value)
-
-
-class Moment(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC, aware in Python on both engines."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone; moments are aware")
-        # SQLite keeps no zone: what is written there is UTC.
-        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-def _one_of(name: str, *values: str) -> sa.Enum:
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=16)
-
-
-def _key(*arguments: Any, **options: Any) -> sa.Column[UUID]:
-    return sa.Column("id", Key, *arguments, primary_key=True, **options)
-
-
-def _at(name: str, *, nullable: bool = False, index: bool = False) -> sa.Column[datetime]:
-    return sa.Column(name, Moment, nullable=nullable, index=index)
-
-
-metadata = sa.MetaData(naming_convention=NAMING)
+metadata = columns.metadata
 
 keyring = sa.Table(
     "keyring",
@@ -321,6 +265,52 @@ summary = sa.Table(
     # The last message it tells of: before a fresh start or after.
     sa.Column("upto_id", Key, nullable=False),
     _at("created_at"),
+)
+spending = sa.Table(
+    "spending",
+    metadata,
+    sa.Column("reply_id", Key, primary_key=True),
+    sa.Column("workspace_id", Key, sa.ForeignKey("workspace.id"), nullable=False),
+    # Both go with an erasure; the figures stay.
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), index=True),
+    sa.Column("conversation_id", Key, sa.ForeignKey("conversation.id")),
+    sa.Column("answerer", sa.String(120), nullable=False),
+    sa.Column("model", sa.String(120), nullable=False),
+    # What was used: 1 once anything was. Money in millionths.
+    sa.Column("messages", sa.SmallInteger, nullable=False),
+    sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+    sa.Column("completion_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False),
+    # What is reserved while the question is answered, and the counters that it was added to.
+    sa.Column("held_messages", sa.SmallInteger, nullable=False),
+    sa.Column("held_tokens", sa.BigInteger, nullable=False),
+    sa.Column("held_cost", sa.BigInteger, nullable=False),
+    sa.Column("counters", sa.JSON, nullable=False),
+    # The last step that is in these figures, so that one that is tried again counts once.
+    sa.Column("step_id", Key, nullable=False),
+    _at("at", index=True),
+)
+quota_counter = sa.Table(
+    "quota_counter",
+    metadata,
+    # A keyed hash of the quota, of whom or what it counts, and of the beginning of its window.
+    _key(),
+    # Whose amount it is, where people have one each. It goes with an erasure.
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), index=True),
+    sa.Column("messages", sa.BigInteger, nullable=False),
+    sa.Column("tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False),
+    _at("ends_at", index=True),
+)
+drawer = sa.Table(
+    "drawer",
+    metadata,
+    # A keyed hash of whose it is and its name.
+    _key(),
+    sa.Column("adapter", sa.Text, nullable=False, index=True),
+    # The name and the value, sealed with the store's own key.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _at("at"),
 )
 model_version = sa.Table(
     "model_version",

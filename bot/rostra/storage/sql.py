@@ -19,29 +19,46 @@ from ..errors import StoreError
 from ..events import Event
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
-from ..stores import Case, Entry, Explanation, Judgement, Label, PolicyChange, Review, Said, Sanction, Summary
+from ..stores import (
+    Audited,
+    Case,
+    Entry,
+    Explanation,
+    Judgement,
+    Label,
+    PolicyChange,
+    Review,
+    Said,
+    Sanction,
+    Summary,
+)
 from ..turns import Step
 from ..verdicts import Judged
 from ..versions import ModelVersion
-from . import erase, policies, reads, reviews, sanctions, summaries, versions
+from . import policies, reads, reviews, sanctions, summaries, versions
 from .audit import Verified, append, verify
+from .audited import audited
 from .database import Database
+from .feedback import SqlFeedback
 from .history import History
 from .keys import Keyring
-from .people import Scope, conversations
+from .people import Scope, conversations, workspace_of
 from .purge import purge_portion
 from .schema import conversation, message, place_setting
+from .shelves import Shelves
+from .shown import reply_shown
 from .transactions import Transactions
 from .writer import GIVEN_UP, Writer
-from .writes import Accept, Advance, Call, Explain, Remember
+from .writes import Accept, Advance, Call, Explain, Remember, Write
 
 T = TypeVar("T")
 
 
-class SqlStore:
+class SqlStore(Shelves, SqlFeedback):
     """A `rostra.stores.Store` on disk. Made by `rostra.storage.open_store`."""
 
     def __init__(self, *, database: Database, keyring: Keyring, clock: Clock) -> None:
+        super().__init__()
         self.database = database
         self._keyring = keyring
         self._clock = clock
@@ -67,6 +84,12 @@ class SqlStore:
     async def write(self, change: Callable[[Scope], T]) -> T:
         """Return what ``change`` returns, once what it wrote is on disk together with what others wrote."""
         return cast("T", await self._writer.write(Call(change)))
+
+    async def carry_out(self, work: Write) -> Any:
+        return await self._writer.write(work)
+
+    def put_down(self, write: Write) -> None:
+        self._writer.put(write)
 
     async def accept(self, event: Event) -> Accepted | Duplicate:
         return cast(
@@ -157,15 +180,28 @@ class SqlStore:
         detail: Mapping[str, str],
         *,
         adapter: str = "",
+        place: Place | None = None,
     ) -> None:
         """Add an entry to the log of changes. ``adapter``: whose platform knows ``actor``."""
         id_ = uuid7()
         who = _account(actor, adapter)
-        await self.write(lambda scope: append(scope, id_, who, action, subject, detail))
 
-    async def verify_audit(self) -> Verified:
-        """Follow the chain of the log of changes."""
-        return await self.database.read_at_once(verify)
+        def add(scope: Scope) -> None:
+            where = {} if place is None else {"workspace": workspace_of(scope, place).hex}
+            append(scope, id_, who, action, subject, {**detail, **where})
+
+        await self.write(add)
+
+    async def audited(self, place: Place | None, limit: int = 20) -> Sequence[Audited]:
+        return await self.read(lambda connection: audited(connection, self._keyring, place, max(limit, 0)))
+
+    async def reply_shown(self, place: Place, message: str) -> str | None:
+        await self._written(place)
+        return await self.read(lambda connection: reply_shown(connection, self._keyring, place, message))
+
+    async def verify_audit(self, look: Callable[[Mapping[str, Any]], None] | None = None) -> Verified:
+        """Follow the chain of the log of changes. ``look`` sees every entry, in a thread."""
+        return await self.database.read_at_once(lambda connection: verify(connection, look))
 
     async def choices(self, place: Place) -> Mapping[str, str]:
         return await self.read(lambda connection: reads.choices(connection, self._keyring, place))
@@ -268,13 +304,14 @@ class SqlStore:
             count, more = await self.write(lambda scope: purge_portion(scope, before))
             total += count
             self._history.clear()
-        return total
+        return total + await self.purge_feedback(before)
 
     async def shred(self, adapter: str, person: str) -> bool:
         """Destroy the key of the person with this id on the platform of ``adapter``. Return whether there was one."""
-        known = await self.write(lambda scope: erase.shred(scope, adapter, person))
+        return (await self.erase(adapter, person)).known
+
+    def forgotten(self) -> None:
         self._history.clear()
-        return known
 
     def _known_history(self) -> History:
         # Every turn begins with a write, which finds out.

@@ -22,6 +22,7 @@ from .schema import (
     person,
     person_key,
     platform_account,
+    spending,
     trace,
     verdict,
     workspace,
@@ -58,6 +59,7 @@ class Bulk:
     outbox: str
     advance: str
     processed: str
+    spend: str
     said: str
     key: Callable[[UUID], Any]
     moment: Callable[[datetime], Any]
@@ -102,6 +104,7 @@ def bulk(dialect: str) -> Bulk:
         .where(inbox.c.reply_id == key)
         .values(processed_at=sa.bindparam("processed_at")),
     }
+    made["spend"] = _spend(dialect)
     made["said"] = (
         sa.select(
             message.c.id,
@@ -140,9 +143,64 @@ def _new(dialect: str) -> Callable[..., Any]:
     return new
 
 
+def _spend(dialect: str) -> Any:
+    """Return the statement that adds what a reply took, once for each step."""
+    values: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in spending.c}
+    if dialect == "postgresql":
+        values["counters"] = sa.cast(sa.bindparam("counters", type_=sa.Text), sa.JSON)
+    insert = _INSERTS[dialect](spending).values(values)
+    sums = ("prompt_tokens", "completion_tokens", "cost")
+    added = {name: spending.c[name] + insert.excluded[name] for name in sums}
+    new = {name: insert.excluded[name] for name in ("messages", "answerer", "model", "step_id")}
+    return insert.on_conflict_do_update(
+        index_elements=["reply_id"],
+        set_={**added, **new},
+        where=spending.c.step_id < insert.excluded.step_id,
+    )
+
+
 def added_once(connection: Connection, table: sa.Table) -> sa.Executable:
     """Return the statement that adds rows to ``table`` unless there are some with the same key."""
-    return cast("sa.Executable", _INSERTS[connection.dialect.name](table).on_conflict_do_nothing())
+    return _added_once(connection.dialect.name, table)
+
+
+@cache
+def _added_once(dialect: str, table: sa.Table) -> sa.Executable:
+    return cast("sa.Executable", _INSERTS[dialect](table).on_conflict_do_nothing())
+
+
+def replaced(connection: Connection, table: sa.Table, *columns: str) -> sa.Executable:
+    """Return the statement that adds rows to ``table``, or puts ``columns`` into those there with the same key."""
+    return _replaced(connection.dialect.name, table, columns)
+
+
+@cache
+def _replaced(dialect: str, table: sa.Table, columns: tuple[str, ...]) -> sa.Executable:
+    insert = _INSERTS[dialect](table)
+    values = {name: insert.excluded[name] for name in columns}
+    key = [column.name for column in table.primary_key]
+    return cast("sa.Executable", insert.on_conflict_do_update(index_elements=key, set_=values))
+
+
+@cache
+def inserted(dialect: str, table: sa.Table) -> str:
+    """Return the statement that adds rows to ``table``, of values that `Bulk.key` and `Bulk.moment` made fit for the driver."""
+    return compiled(
+        dialect,
+        _INSERTS[dialect](table).values({column.name: sa.bindparam(column.name) for column in table.c}),
+    )
+
+
+@cache
+def inserted_once(dialect: str, table: sa.Table) -> str:
+    """Return the same for rows that may be there already, under the same key."""
+    insert = _INSERTS[dialect](table).values({column.name: sa.bindparam(column.name) for column in table.c})
+    return compiled(dialect, insert.on_conflict_do_nothing())
+
+
+def compiled(dialect: str, statement: sa.ClauseElement) -> str:
+    """Return ``statement`` as the driver of the engine named ``dialect`` takes it, with parameters by name."""
+    return str(statement.compile(dialect=_dialect(dialect)))
 
 
 def _dialect(name: str) -> Dialect:

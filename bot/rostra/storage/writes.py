@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from itertools import groupby
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from ..turns import Step
 from ..verdicts import Judged
 from .people import ANYBODY, Account, Asker, Scope, askers, conversations
 from .schema import content, inbox, outbox, person_key
+from .spending import Spend, spent_row
 from .verdicts import figures
 
 Row: TypeAlias = dict[str, Any]
@@ -76,8 +78,16 @@ class Call:
     function: Callable[[Scope], Any]
 
 
-Write: TypeAlias = Accept | Advance | Remember | Explain | Call
-Grouped: TypeAlias = Accept | Advance | Remember | Explain
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Something that ``function`` does with all of its kind that come one after the other; it returns a result for each."""
+
+    function: Callable[[Scope, Sequence[Any]], Sequence[Any]]
+    value: Any
+
+
+Write: TypeAlias = Accept | Advance | Remember | Explain | Spend | Call | Together
+Grouped: TypeAlias = Accept | Advance | Remember | Explain | Spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,7 @@ class Rows:
     outbox: list[Row] = field(default_factory=list[Row])
     advance: list[Row] = field(default_factory=list[Row])
     processed: list[Row] = field(default_factory=list[Row])
+    spend: list[Row] = field(default_factory=list[Row])
 
     def run(self, scope: Scope) -> None:
         """Run the statements, what others refer to first."""
@@ -117,6 +128,7 @@ class Rows:
         scope.drive(bulk.outbox, self.outbox)
         scope.drive(bulk.advance, self.advance)
         scope.drive(bulk.processed, self.processed)
+        scope.drive(bulk.spend, self.spend)
 
 
 def carry_out(scope: Scope, writes: Sequence[Write]) -> list[Any]:
@@ -126,16 +138,25 @@ def carry_out(scope: Scope, writes: Sequence[Write]) -> list[Any]:
     when those before are on disk, except remember and explain, which nothing in the same batch depends on.
     """
     results: list[Any] = []
-    group: list[Grouped] = []
-    for write in writes:
-        if isinstance(write, Call):
-            results.extend(_carry_out_group(scope, group))
-            group = []
-            results.append(write.function(scope))
+    for kind, run in groupby(writes, _kind):
+        if kind is Grouped:
+            results.extend(_carry_out_group(scope, cast("list[Grouped]", list(run))))
+        elif kind is Call:
+            results.extend(cast("Call", write).function(scope) for write in run)
         else:
-            group.append(write)
-    results.extend(_carry_out_group(scope, group))
+            results.extend(kind(scope, [cast("Together", write).value for write in run]))
     return results
+
+
+def _kind(write: Write) -> Any:
+    """Return what tells writes that are carried out together from others."""
+    match write:
+        case Call():
+            return Call
+        case Together():
+            return write.function
+        case _:
+            return Grouped
 
 
 def _carry_out_group(scope: Scope, group: Sequence[Grouped]) -> list[Any]:
@@ -159,6 +180,9 @@ def _carry_out_group(scope: Scope, group: Sequence[Grouped]) -> list[Any]:
                 _remember(scope, rows, write, _asker(people, write.event), places[write.event.place])
             case Explain():
                 _explain(scope, rows, write, _asker(people, write.event), places[write.event.place])
+            case Spend():
+                asker, place = _asker(people, write.event), places[write.event.place]
+                rows.spend.append(spent_row(scope, write, asker.id, place))
         results.append(result)
     rows.run(scope)
     for reply, state in known.items():
@@ -176,7 +200,7 @@ def _accounts(group: Iterable[Grouped]) -> Iterable[Account]:
 
 
 def _places(group: Iterable[Grouped]) -> set[Place]:
-    return {write.event.place for write in group if isinstance(write, Remember | Explain)}
+    return {write.event.place for write in group if isinstance(write, Remember | Explain | Spend)}
 
 
 def _asker(people: Mapping[tuple[str, str], Asker], event: Event) -> Asker:

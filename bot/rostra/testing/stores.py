@@ -16,8 +16,14 @@ from ..places import Place
 from ..protocols import Accepted, Duplicate
 from ..stores import Store
 from ..views import Button, Buttons, File, Text, View
+from .consenting import ConsentContract
 from .dockets import DocketContract
+from .drawers import DrawerContract
+from .feedbacks import BallotContract
+from .judging import JudgmentContract
+from .records import RecordContract
 from .samples import ANN, AWKWARD, ROOM, STEPS, THREAD, VERDICTS, every_kind, question
+from .spendings import SpendingContract
 from .summaries import SummaryContract
 from .versions import VersionContract
 
@@ -55,7 +61,17 @@ async def given_up(store: Store, event: Event) -> Reply:
     return reply
 
 
-class StoreContract(DocketContract, SummaryContract, VersionContract):
+class StoreContract(
+    BallotContract,
+    ConsentContract,
+    DocketContract,
+    DrawerContract,
+    JudgmentContract,
+    RecordContract,
+    SpendingContract,
+    SummaryContract,
+    VersionContract,
+):
     """Tests for one store, which is empty when each begins.
 
     ::
