@@ -10,6 +10,9 @@ A transcript first sets the scene, then lets people talk; the indented lines are
         begins: All is well.
         retracts to: …
 
+``answers how? => One. || Another.`` has several answers to one question, said in turn: they are ranked in the order made.
+``rater ann`` and ``operator ann`` let somebody do more, and ``thumbs`` has answers with buttons under them.
+
 ``can`` names the platform's capabilities (``can edit nonce``; everything by default). `replay` runs the conversation
 through the real pipeline and returns the transcript as it should be: a test compares it with the file.
 """
@@ -23,9 +26,11 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from ..actions import Action, Append, Begin, Capabilities, Finish, Replace, Retract, Show, Typing
+from ..config import FeedbackSettings, Permissions, Settings
 from ..views import as_text
 from .clock import ManualClock, settle
 from .fakes import ListModerator, ScriptedModel, bot
+from .ordered import InOrder
 from .platform import EVERYTHING, FakePlatform
 
 IDS = re.compile(r"\b[0-9a-f]{32}\b|(?<=policy )[0-9a-f]{12}\b")
@@ -36,7 +41,10 @@ IDS = re.compile(r"\b[0-9a-f]{32}\b|(?<=policy )[0-9a-f]{12}\b")
 class _Scene:
     words: dict[str, str] = field(default_factory=dict[str, str])
     answers: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    variants: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     can: Capabilities = EVERYTHING
+    people: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    thumbs: bool = False
 
     def set(self, line: str) -> None:
         """Set the scene by one line. Raises `ValueError`."""
@@ -48,10 +56,19 @@ class _Scene:
             case "answer":
                 question, _, pieces = rest.partition(" => ")
                 self.answers[question] = [f"{piece.strip()} " for piece in pieces.split("|")]
+            case "answers":
+                question, _, several = rest.partition(" => ")
+                self.variants[question] = [one.strip() for one in several.split("||")]
+            case "rater" | "operator" | "owner":
+                self.people.setdefault(kind, []).append(f"fake/*:{rest}")
+            case "thumbs":
+                self.thumbs = True
             case "can":
                 self.can = Capabilities(**dict.fromkeys(rest.split(), True))
             case _:
-                raise ValueError(f"{line!r} sets nothing; write word, answer, can, or NAME@CHANNEL: TEXT")
+                raise ValueError(
+                    f"{line!r} sets nothing; write word, answer, answers, can, rater, or NAME@CHANNEL: TEXT"
+                )
 
 
 async def replay(transcript: str) -> str:
@@ -74,10 +91,14 @@ async def replay(transcript: str) -> str:
 async def _play(scene: _Scene, said: Sequence[tuple[str, str, str]]) -> Sequence[Sequence[str]]:
     clock = ManualClock()
     platform = FakePlatform(capabilities=scene.can)
-    model = ScriptedModel(script=scene.answers)
+    model = ScriptedModel(script=scene.answers, variants=scene.variants)
     judge = ListModerator(words=scene.words)
+    settings = Settings(
+        permissions=Permissions.model_validate(scene.people), feedback=FeedbackSettings(thumbs=scene.thumbs)
+    )
     heard: list[Sequence[str]] = []
-    async with bot(platform, model, moderators=[judge], clock=clock) as app:
+    store = InOrder(clock=clock)
+    async with bot(platform, model, moderators=[judge], clock=clock, settings=settings, store=store) as app:
         running = asyncio.ensure_future(app.run())
         for person, channel, text in said:
             platform.calls.clear()

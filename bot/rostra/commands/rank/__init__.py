@@ -1,0 +1,1 @@
+"""``/rank``: answers to one question compared, one ballot after the other."""

@@ -1,0 +1,153 @@
+"""``/rank results`` and what else operators read about a campaign in a chat: leaderboard, agreement, raters, how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TypeAlias
+
+from ..command import Call, Command, Desk, Option, Run, command
+from ..components import Component, ComponentSettings, Services
+from ..errors import StoreError
+from ..feedback.queue import campaign_called
+from ..feedback.results import Results, Sides, looked, results, said
+from ..feedback.values import Campaign
+from ..places import Permission, Place
+from ..stores import Store
+from ..views import File, Part, Text, View, text
+
+Act: TypeAlias = Callable[[Call, Campaign], Awaitable[View]]
+
+NOTHING = "Nothing was compared in `{name}` yet: two answerers must meet on ballots that were ranked."
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The commands, over a store."""
+
+    store: Store
+
+    async def results(self, call: Call, campaign: Campaign) -> View:
+        """Recommend an answerer, or say how many ballots are missing for that."""
+        sides = Sides(live=call.options.get("live", ""), candidate=call.options.get("candidate", ""))
+        found = await results(self.store, campaign, sides)
+        parts = [Text(text=said(found)), *_apply(found)]
+        return View(parts=tuple(parts), private=True)
+
+    async def leaderboard(self, call: Call, campaign: Campaign) -> View:
+        """Show who stands where, as a table and as a picture."""
+        from ..feedback.statistics.pictures import leaderboard_picture
+        from ..feedback.statistics.report import leaderboard_text
+
+        del call
+        found = await results(self.store, campaign)
+        if found.board is None:
+            return text(NOTHING.format(name=campaign.name), private=True)
+        picture = File(
+            name=f"{campaign.name}-leaderboard.png",
+            media_type="image/png",
+            data=leaderboard_picture(found.board),
+            description=f"The leaderboard of {campaign.name}, with intervals of 95 %",
+        )
+        return View(parts=(Text(text=leaderboard_text(found.board)), picture), private=True)
+
+    async def agreement(self, call: Call, campaign: Campaign) -> View:
+        """Show how much raters agree."""
+        from ..feedback.statistics.report import agreement_text
+
+        del call
+        found = await results(self.store, campaign)
+        return text(agreement_text(found.agreed), private=True)
+
+    async def raters(self, call: Call, campaign: Campaign) -> View:
+        """Show how raters rate, under their pseudonyms, and whom somebody should look at. Nobody is left out by this."""
+        from ..feedback.statistics.report import raters_text
+
+        del call
+        found = await looked(self.store, campaign)
+        if not found.raters:
+            return text(f"Nobody has ranked anything in `{campaign.name}` yet.", private=True)
+        return text(raters_text(found.raters, found.proposed), private=True)
+
+    async def status(self, call: Call, campaign: Campaign) -> View:
+        """Show how far a campaign has come."""
+        del call
+        done = await self.store.progress(campaign.id)
+        return text(
+            f"`{campaign.name}` ({campaign.status}): {done.done:,} of {done.tasks:,} tasks done,"
+            f" {done.submitted:,} ballots by {done.raters:,} raters, {done.skipped:,} skipped, {done.leased:,} in hand.",
+            private=True,
+        )
+
+    def over(self, act: Act) -> Run:
+        """Return ``act`` with its campaign found, and what was wrong said to whoever called it, alone."""
+
+        @wraps(act)
+        async def run(call: Call) -> View:
+            name = call.options.get("campaign", "")
+            try:
+                return await act(call, await self._found(call.place, name))
+            except ValueError as error:
+                return text(f"That does not work: {error}.", private=True)
+            except StoreError as error:
+                return text(f"It could not be read: {error}. Please try again.", private=True)
+
+        return run
+
+    async def names(self, desk: Desk, place: Place) -> Sequence[str]:
+        """Return the names of the campaigns of a workspace."""
+        del desk
+        return tuple(one.name for one in await self.store.campaigns(place))
+
+    async def _found(self, place: Place, name: str) -> Campaign:
+        if name:
+            found = await campaign_called(self.store, place, name)
+            if found is None:
+                raise ValueError(f"there is no campaign {name[:40]!r} here")
+            return found
+        known = await self.store.campaigns(place)
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise ValueError("there is no campaign here; /rank campaign new NAME begins one")
+        raise ValueError(f"say which campaign: {', '.join(one.name for one in known)}")
+
+
+def _apply(found: Results) -> Sequence[Part]:
+    advice = found.recommended
+    if advice is None or advice.decision != "promote":
+        return ()
+    return (Text(text=f"`/model {advice.candidate}` lets it answer here."),)
+
+
+@asynccontextmanager
+async def open_results(settings: ComponentSettings, services: Services) -> AsyncGenerator[Sequence[Command]]:
+    """Open the commands; there are none where nothing is kept."""
+    del settings
+    yield () if services.store is None else commands(services.store)
+
+
+def commands(store: Store) -> Sequence[Command]:
+    """Return the commands over ``store``."""
+    reading = Reading(store)
+    campaign = Option(name="campaign", help="which one; not needed where there is one", choices=reading.names)
+    live = Option(name="live", help="who answers now; by default the first after the best")
+    candidate = Option(name="candidate", help="who may take their place; by default the best")
+
+    def made(path: str, about: str, act: Act, *options: Option) -> Command:
+        return command(
+            f"rank {path}", help=about, options=(campaign, *options), permission=Permission.OPERATOR
+        )(reading.over(act))
+
+    return (
+        made("results", "Say which answerer to choose, or what is missing", reading.results, live, candidate),
+        made("leaderboard", "Show who stands where, with a picture", reading.leaderboard),
+        made("agreement", "Show how much raters agree", reading.agreement),
+        made("raters", "Show how raters rate, and whom to look at", reading.raters),
+        made("status", "Show how far a campaign has come", reading.status),
+    )
+
+
+component = Component(name="results", settings=ComponentSettings, open=open_results)

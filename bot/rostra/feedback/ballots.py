@@ -1,0 +1,167 @@
+"""Ballots as people see them: the question, the answers under opaque letters, what was pressed so far, what to press. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..views import Ballot, Button, Buttons, Field, Form, Part, Text, View
+from . import drafts
+from .drafts import Draft
+from .ranking import LETTERS, Ranking, letter, written
+from .values import Assignment, Campaign, Candidate, Shown
+
+ENDS_FROM = 5
+"""Answers from which on the best and the worst are asked for first: two presses compare most of the pairs."""
+
+PAIR = 2
+
+IN_PLACE = 3000
+"""Characters that two answers may have together to be shown in full over their buttons."""
+
+CHAT = "chat"
+"""In `Campaign.more` of the one that takes what people compare in a chat, where they are."""
+
+BEFORE = 4
+LINE = 300
+
+HINT = "Write `/rank vote {example}`: the best first, `=` for ties, `!` if all are bad, `?` to skip, `report` if something is wrong."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A ballot in somebody's hands: all that is needed to draw it."""
+
+    assignment: Assignment
+    campaign: Campaign
+    shown: Shown
+    answers: tuple[Candidate, ...]
+
+    @property
+    def k(self) -> int:
+        """How many answers there are."""
+        return len(self.answers)
+
+    @property
+    def draft(self) -> Draft:
+        """What was pressed so far."""
+        stored = self.assignment.draft if self.assignment.state == "leased" else ""
+        return drafts.read(stored, self.k, ends=self.ends)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the best and the worst are asked for first."""
+        return self.campaign.mode == "best_worst" or self.k >= ENDS_FROM
+
+    @property
+    def retained(self) -> bool:
+        """Whether all its texts are still there."""
+        said = all(line.retained for line in self.shown.batch.context)
+        return said and all(one.retained for one in self.answers)
+
+
+def drawn(sheet: Sheet, *, buttons: bool, note: str = "", guideline: bool = False) -> View:
+    """Return the ballot; ``note`` is said before anything else, ``buttons``: whether there are any to press."""
+    head: list[Part] = [Text(text=note)] if note else []
+    if guideline and sheet.campaign.guideline:
+        head.append(Text(text=f"**How to judge.** {sheet.campaign.guideline}"))
+    head.extend(_before(sheet))
+    if sheet.campaign.mode == "write":
+        return View(parts=(*head, *_write(sheet, buttons=buttons)), private=True)
+    body = _answers(sheet, buttons=buttons)
+    return View(parts=(*head, *body, *_below(sheet, buttons=buttons)), private=True)
+
+
+def saved(sheet: Sheet, ranking: Ranking, *, changed: bool, buttons: bool) -> View:
+    """Return what is read back to the rater, and how to change it."""
+    said = written(ranking, sheet.k)
+    parts: list[Part] = [Text(text=f"{'Changed' if changed else 'Saved'}: {said_of(said)}")]
+    if buttons:
+        form = Form(
+            control=f"/rank answer {sheet.assignment.id}",
+            title="Change it",
+            fields=(Field(name="ranking", label="Your ranking: the best first, = for ties", value=said),),
+        )
+        parts.extend((form, Buttons(buttons=(Button(control="/rank next", label="Next"),))))
+    return View(parts=tuple(parts), private=True)
+
+
+def said_of(said: str) -> str:
+    """Return a ranking in words, where its text is a sign."""
+    return {"!": "all bad", "?": "skipped", "report": "reported", "": "your answer"}.get(said, said)
+
+
+def _before(sheet: Sheet) -> Sequence[Part]:
+    """Return what was said before the question, as far as it helps to understand it."""
+    if sheet.campaign.more.get(CHAT):
+        return ()  # it was said right there
+    said = sheet.shown.batch.context[:-1][-BEFORE:]
+    lines = [f"> {line.role}: {_cut(line.text)}" for line in said if line.text]
+    return (Text(text="\n".join(lines)),) if lines else ()
+
+
+def _answers(sheet: Sheet, *, buttons: bool) -> Sequence[Part]:
+    question, texts = sheet.shown.batch.question, tuple(one.text for one in sheet.answers)
+    if sheet.k == PAIR and buttons and sum(map(len, texts)) <= IN_PLACE:
+        answers = (Text(text=f"**{letter(slot)}**\n\n{text}") for slot, text in enumerate(texts))
+        return (Text(text=question), *answers)
+    return (Ballot(control=f"/rank answer {sheet.assignment.id}", question=question, answers=texts),)
+
+
+def _below(sheet: Sheet, *, buttons: bool) -> Sequence[Part]:
+    draft, id_ = sheet.draft, sheet.assignment.id
+    said = drafts.so_far(draft)
+    lines = [f"So far: {said}"] if said else []
+    if not buttons:
+        example = {1: "!", 2: "B > A", 3: "B > A = C"}.get(sheet.k, "B > A = C > D")
+        return (Text(text="\n".join([*lines, HINT.format(example=example)])),)
+    if sheet.k == PAIR:
+        row = _row(id_, [("A > B", "A"), ("B > A", "B"), ("A = B", "Tie"), ("!", "Both bad")])
+        return (Text(text="Which is better?"), row, _row(id_, _OUT))
+    lines.append(drafts.asked(draft) if sheet.k > 1 else HINT.format(example="!"))
+    first: list[tuple[str, str]] = []
+    if draft.taps:
+        now = drafts.standing(draft)
+        if now.rest and not now.joining:
+            first.append(("=", "= (tie)"))
+        first.append(("undo", "Undo"))
+        if not now.joining:
+            first.append(("save", "Save"))
+    rows = [_row(id_, first)] if first else []
+    return (Text(text="\n".join(lines)), *rows, _row(id_, [("!", "All bad"), *_OUT]))
+
+
+_OUT = (("?", "Skip"), ("report", "Report"))
+
+
+def _row(id_: str, said: Sequence[tuple[str, str]]) -> Buttons:
+    return Buttons(
+        buttons=tuple(
+            Button(
+                control=f"/rank answer {id_} {what}",
+                label=label,
+                style="primary" if what == "save" or label in LETTERS else "plain",
+            )
+            for what, label in said
+        )
+    )
+
+
+def _write(sheet: Sheet, *, buttons: bool) -> Sequence[Part]:
+    question = Text(text=sheet.shown.batch.question)
+    if not buttons:
+        return (
+            question,
+            Text(text="Write the best answer you can: `/rank write TEXT`, or `/rank vote ?` to skip."),
+        )
+    form = Form(
+        control=f"/rank wrote {sheet.assignment.id}",
+        title="Write the answer",
+        fields=(Field(name="text", label="The best answer you can give", lines=10),),
+    )
+    return (question, form, _row(sheet.assignment.id, _OUT))
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LINE else f"{line[: LINE - 1]}…"
