@@ -1,0 +1,272 @@
+"""What ranked feedback costs: ballots stored a second, a dataset frozen and exported, a leaderboard of many models.
+
+Ballots are stored durably in SQLite, `AT_ONCE` at a time, each handed out before. Freezing and exporting run in a process
+of their own, so that the peak of memory is theirs alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+from ..clock import SystemClock
+from ..feedback.values import (
+    Assignment,
+    Batch,
+    Campaign,
+    Candidate,
+    ConsentEvent,
+    ConsentScope,
+    Judgment,
+    Line,
+    Permit,
+    Task,
+    new_id,
+)
+from ..places import Person, Place
+from ..storage import open_store
+from ..stores import Store
+from .report import Figure, Report, figure, machine, peak_mb
+
+T = TypeVar("T")
+
+PLACE = Place(adapter="console", workspace="bench", channel="bench")
+RATERS = 16
+OVERLAP = 3
+K = 4
+AT_ONCE = 64
+PORTION = 3_000
+SENT = datetime(2026, 1, 1, tzinfo=UTC)
+MODELS = 50
+WORDS = ("river", "castle", "number", "garden", "winter", "engine", "letter", "planet", "silver", "market")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: judgments in the dataset, the first ``timed`` of which are timed, and ballots of the leaderboard."""
+
+    judgments: int = 1_000_000
+    timed: int = 12_000
+    ballots: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """A campaign in a store with raters who agreed to everything."""
+
+    store: Store
+    campaign: Campaign
+    raters: tuple[str, ...]
+
+    async def handed_out(self, first: int, tasks: int) -> list[Assignment]:
+        """Add ``tasks`` tasks, numbered from ``first``, and put each into the hands of `OVERLAP` raters."""
+        found: list[Assignment] = []
+
+        async def one(number: int) -> None:
+            task = await self._asked(number)
+            for turn in range(OVERLAP):
+                rater = self.raters[(number + turn) % RATERS]
+                held = await self.store.lease(self.campaign.id, rater, task=task, seed=number)
+                if held is None:
+                    raise RuntimeError(f"task {task!r} was not handed out")
+                found.append(held)
+
+        await _all(one, range(first, first + tasks))
+        return found
+
+    async def judge(self, held: Iterable[Assignment]) -> None:
+        """Store what raters say about ballots in their hands."""
+
+        async def one(ballot: Assignment) -> None:
+            order = list(ballot.shown_order)
+            Random(ballot.id).shuffle(order)  # noqa: S311  no secret
+            await self.store.judge(
+                Judgment(
+                    id=new_id(),
+                    assignment=ballot.id,
+                    task=ballot.task,
+                    person=ballot.person,
+                    outcome="ranked",
+                    shown_order=ballot.shown_order,
+                    at=SENT,
+                    tiers=tuple((candidate,) for candidate in order),
+                    duration_ms=20_000,
+                    surface="bench",
+                )
+            )
+
+        await _all(one, held)
+
+    async def _asked(self, number: int) -> str:
+        chance = Random(number)  # noqa: S311  no secret
+
+        def text(words: int) -> str:
+            return " ".join(f"{chance.choice(WORDS)}{chance.randrange(10_000)}" for _ in range(words))
+
+        batch = Batch(
+            id=new_id(), place=PLACE, asker="", context=(Line(role="user", text=f"{text(8)}?"),), at=SENT
+        )
+        candidates = [
+            Candidate(id=new_id(), batch=batch.id, ordinal=slot, text=text(20), answerer=f"model-{slot}")
+            for slot in range(K)
+        ]
+        task = Task(
+            id=new_id(),
+            campaign=self.campaign.id,
+            batch=batch.id,
+            candidates=tuple(one.id for one in candidates),
+            required=OVERLAP,
+        )
+        await self.store.add_batch(batch, candidates, [task])
+        return task.id
+
+
+async def _all(work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+    """Do ``work`` on all items, `AT_ONCE` of them at a time."""
+    waiting = iter(items)
+
+    async def go_on() -> None:
+        for item in waiting:
+            await work(item)
+
+    await asyncio.gather(*(go_on() for _ in range(AT_ONCE)))
+
+
+async def begun(store: Store) -> Poll:
+    """Begin a campaign whose raters agreed to everything."""
+    campaign = Campaign(id=new_id(), name="bench", place=PLACE, k=K, overlap=OVERLAP)
+    await store.save_campaign(campaign)
+    raters = [await store.pseudonym(PLACE.adapter, Person(id=f"rater-{at}")) for at in range(RATERS)]
+    await store.permit(
+        Permit(id=new_id(), kind="workspace", place=PLACE, granted=True, evidence="bench", at=SENT)
+    )
+    scopes: tuple[ConsentScope, ...] = ("rate", "train")
+    for person in raters:
+        for scope in scopes:
+            await store.consent(
+                ConsentEvent(
+                    id=new_id(),
+                    person=person,
+                    place=PLACE,
+                    scope=scope,
+                    granted=True,
+                    notice_version="1",
+                    evidence="bench",
+                    at=SENT,
+                )
+            )
+    return Poll(store=store, campaign=campaign, raters=tuple(raters))
+
+
+async def bench(*, quick: bool = False) -> Report:
+    """Run it all; ``quick``: 3,000 judgments and a leaderboard of 10,000 ballots, without saying anything of larger ones."""
+    size = Size(judgments=3_000, timed=3_000, ballots=10_000) if quick else Size()
+    figures: dict[str, Figure] = {}
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        await measure_ballots(folder, size, figures)
+        measure_export(folder, figures)
+    measure_leaderboard(size.ballots, figures)
+    return Report(bench="feedback", machine=machine(), figures=figures, ratios={}, missing=[])
+
+
+async def measure_ballots(folder: Path, size: Size, figures: dict[str, Figure]) -> None:
+    """Fill a database in ``folder`` with judgments, and add what storing the first of them took."""
+    async with _opened(folder) as store:
+        poll = await begun(store)
+        took, timed = 0.0, 0
+        tasks = -(-size.judgments // OVERLAP)
+        for first in range(0, tasks, PORTION // OVERLAP):
+            held = await poll.handed_out(first, min(PORTION // OVERLAP, tasks - first))
+            start = time.perf_counter()
+            await poll.judge(held)
+            if timed < size.timed:
+                took, timed = took + time.perf_counter() - start, timed + len(held)
+    figures["ballots_per_second"] = figure(timed / took, "1/s")
+    figures["judgments"] = figure(tasks * OVERLAP, "")
+
+
+def measure_export(folder: Path, figures: dict[str, Figure]) -> None:
+    """Add what freezing and exporting all that is stored in ``folder`` takes, in a process of its own."""
+    done = subprocess.run(  # noqa: S603  ourselves
+        [sys.executable, "-m", "rostra.benches.feedback", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the export failed: {done.stderr.strip()[-500:]}")
+    found = json.loads(done.stdout)
+    seconds = found["freeze_seconds"] + found["export_seconds"]
+    figures["freeze_seconds"] = figure(found["freeze_seconds"], "s")
+    figures["export_seconds"] = figure(found["export_seconds"], "s")
+    figures["export_rows_per_second"] = figure(found["rows"] / seconds, "1/s")
+    figures["export_peak_mb"] = figure(found["peak_mb"], "MB")
+
+
+async def exported(folder: Path) -> dict[str, float]:
+    """Freeze and export all that is stored in ``folder``; return rows, seconds and the most memory this process had."""
+    from ..feedback.data.export import Order, export
+    from ..feedback.data.freeze import Selection, Setting, freeze
+
+    async with _opened(folder) as store:
+        setting = Setting(work=folder / "work")
+        start = time.perf_counter()
+        frozen = await freeze(store, "bench", Selection(), setting)
+        middle = time.perf_counter()
+        order = Order(splits=("train", "validation", "test"))
+        done = await export(store, frozen.dataset, order, folder / "out", setting=setting, scrubber=None)
+        end = time.perf_counter()
+    return {
+        "rows": sum(file.rows for file in done.files),
+        "freeze_seconds": middle - start,
+        "export_seconds": end - middle,
+        "peak_mb": _peak_mb(),
+    }
+
+
+def measure_leaderboard(ballots: int, figures: dict[str, Figure]) -> None:
+    """Add what a leaderboard of `MODELS` models takes over ``ballots`` ballots of four answers."""
+    from ..feedback.statistics.leaderboard import leaderboard
+    from ..feedback.statistics.simulate import Study, crowd, simulated
+
+    strengths = {f"model-{at}": at / MODELS for at in range(MODELS)}
+    study = Study(strengths=strengths, raters=crowd(200), prompts=ballots, k=K, overlap=1)
+    judged = list(islice(simulated(study), ballots))
+    start = time.perf_counter()
+    leaderboard(judged)
+    figures["leaderboard_seconds"] = figure(time.perf_counter() - start, "s")
+    figures["leaderboard_ballots"] = figure(ballots, "")
+
+
+def _peak_mb() -> float:
+    """Return the most memory of this program: what its parent had before does not count, where the system tells them apart."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return peak_mb()
+
+
+@asynccontextmanager
+async def _opened(folder: Path) -> AsyncGenerator[Store]:
+    url = f"sqlite:///{folder / 'bench.db'}"
+    async with open_store(url, data=folder, clock=SystemClock()) as store:
+        yield store
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(exported(Path(sys.argv[1])))))
