@@ -14,7 +14,7 @@ from rostra.components import Services
 from rostra.errors import Rejected, StoreError
 from rostra.events import Event, Invocation, Message
 from rostra.protocols import Accepted, Adapter, Duplicate
-from rostra.testing.adapters import AdapterContract, Platform
+from rostra.testing.adapters import AdapterContract, Faults, Platform, absent
 from rostra.testing.clock import ManualClock, settle
 from rostra.testing.screen import FakeScreen
 from rostra_adapters.console import PERSON, Console, component
@@ -25,7 +25,10 @@ OBEYED = ("\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\x07", "\r", "\u202e", "\u2
 
 
 class Pipe:
-    """Standard input and output as two streams."""
+    """Standard input and output as two streams. The first ends with what is in it, so nothing can break meanwhile."""
+
+    people = None
+    faults: Faults | None = None
 
     def __init__(self) -> None:
         self.typed = io.StringIO()
@@ -45,17 +48,66 @@ class Pipe:
         return None
 
 
-class Tty(Pipe):
-    """A terminal, whose screen can be changed."""
+class Keyboard:
+    """Lines that a person types, now or later."""
+
+    def __init__(self) -> None:
+        self.lines: asyncio.Queue[str] = asyncio.Queue()
+
+    async def next(self) -> str | None:
+        return await self.lines.get()
+
+
+class Tty:
+    """A terminal, whose screen can be changed: a person at a keyboard in front of it."""
+
+    people = None
 
     def __init__(self, *, colour: bool = True, columns: int = 80, lines: int = 24) -> None:
-        super().__init__()
+        self.keyboard = Keyboard()
         self.screen = FakeScreen(columns, lines)
         self.terminal = Terminal(self.screen, colour=colour, size=lambda: self.screen.size)
-        self.adapter = Console(Piped(self.typed), self.terminal, clock=ManualClock())
+        self.clock = ManualClock()
+        self.adapter: Adapter = Console(self.keyboard, self.terminal, clock=self.clock)
+        self.faults: Faults | None = TtyFaults(self.clock)
+
+    def users_say(self, *texts: str) -> None:
+        for text in texts:
+            self.keyboard.lines.put_nowait(text)
 
     def users_see(self) -> Sequence[str]:
         return self.screen.seen.splitlines()
+
+    def acknowledged(self) -> None:
+        return None
+
+
+class TtyFaults:
+    """What can go wrong with a terminal: its clock jumps. There is no network, and nothing outlives the program."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+
+    def repeat(self) -> None:
+        absent("a terminal delivers nothing twice")
+
+    def drop(self) -> None:
+        absent("a terminal that is gone does not come back")
+
+    async def reconnect(self) -> None:
+        absent("a terminal that is gone does not come back")
+
+    async def fall_silent(self) -> None:
+        absent("a silent terminal is one where nobody writes")
+
+    def storm(self, calls: int, retry_after: float) -> None:
+        absent("a terminal refuses nothing")
+
+    def unanswered(self) -> int:
+        absent("a terminal waits for nothing")
+
+    def restart(self) -> Adapter:
+        absent("a new program cannot change what another one printed")
 
 
 class TestPipedConsole(AdapterContract):

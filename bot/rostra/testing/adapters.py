@@ -7,25 +7,30 @@ Write a `Platform`: a fake of the chat service at its wire, and the adapter that
         def platform(self) -> Platform:
             return FakeTelegram()
 
-Tests are skipped only where the adapter's own capabilities say that it cannot do a thing.
+Tests are skipped only where the adapter's own capabilities say that it cannot do a thing, or the fake platform says that
+it does not happen there (`rostra.testing.contract.absent`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
 
 import pytest
 
 from ..actions import Action, Append, Begin, Finish, Replace, Retract, Show, Typing
 from ..errors import StoreError
 from ..events import Event, Invocation, Message
-from ..protocols import Accepted, Adapter
+from ..protocols import Accepted
 from ..views import Ballot, Button, Buttons, Choice, Choices, Field, File, Form, Part, Table, Text, View
-from .answering import Answers, Bot, perform
+from .adapter_faults import FaultContract
+from .adapter_people import PeopleContract
+from .answering import perform
+from .contract import Faults, People, Platform, absent
+from .stand import ended, idle
+
+__all__ = ["HOSTILE", "PARTS", "AdapterContract", "Faults", "People", "Platform", "absent"]
 
 HOSTILE = (
     "\x1b[2J\x1b[31mred\x1b]0;title\x07",
@@ -58,63 +63,15 @@ PARTS: Sequence[tuple[Part, Sequence[str]]] = (
 """One part of each kind, and words that must be seen of it in some form."""
 
 
-class Platform(Protocol):
-    """A fake of the chat service, at its wire: what users write, what they then see."""
-
-    @property
-    def adapter(self) -> Adapter: ...
-
-    def users_say(self, *texts: str) -> None:
-        """Let a person write these to the bot, one after the other. Called before the adapter runs."""
-        ...
-
-    def users_see(self) -> Sequence[str]:
-        """Return what is visible of the bot now, message by message, oldest first."""
-        ...
-
-    def acknowledged(self) -> int | None:
-        """Return how many messages the platform will not deliver again; None if it never delivers any twice."""
-        ...
-
-
-def _finish(_event: Event, reply: str) -> Sequence[Action]:
-    return [Finish(reply=reply, text="understood")]
-
-
 def _finish_with(text: str, reply: str) -> Action:
     return Finish(reply=reply, text=text)
 
 
-class AdapterContract:
+class AdapterContract(FaultContract, PeopleContract):
     """Inherit the tests; provide ``platform``."""
-
-    patience = 5.0
-    """Seconds, of the machine's own clock, that one conversation may take before a test gives up."""
 
     dangerous: Sequence[str] = ()
     """Texts that this platform would obey: mass mentions, markup, escape sequences. None may be seen as it is."""
-
-    @pytest.fixture
-    def platform(self) -> Platform:
-        raise NotImplementedError("provide a fake platform")
-
-    @contextlib.asynccontextmanager
-    async def running(self, platform: Platform, answers: Answers = _finish) -> AsyncGenerator[Bot]:
-        """Run the adapter with a bot behind it; end it cleanly afterwards."""
-        bot = Bot(platform.adapter, answers)
-        bot.start()
-        try:
-            async with asyncio.timeout(self.patience):
-                yield bot
-        finally:
-            assert await _ended(self.patience, bot.run, *bot.tasks), "the adapter does not end when cancelled"
-
-    async def answered_with(self, platform: Platform, *actions: Callable[[str], Action]) -> str:
-        """Let a user ask something, answer with ``actions`` (each is given the reply's id), return what is seen."""
-        platform.users_say("a question")
-        async with self.running(platform, lambda _, reply: [make(reply) for make in actions]) as bot:
-            await bot.until_answered(1)
-        return "\n".join(platform.users_see())
 
     async def test_hands_over_what_people_say_in_order(self, platform: Platform) -> None:
         platform.users_say("one", "two", "three")
@@ -162,13 +119,13 @@ class AdapterContract:
         try:
             async with asyncio.timeout(self.patience):
                 await asked.wait()
-                await _idle()
+                await idle()
                 seen_while_storing.append(platform.acknowledged())
                 stored.set()
                 while not platform.acknowledged():  # noqa: ASYNC110  the platform is foreign: it sets no event
                     await asyncio.sleep(0)
         finally:
-            await _ended(self.patience, run)
+            await ended(self.patience, run)
         assert seen_while_storing == [0]
 
     async def test_what_could_not_be_stored_comes_again_under_its_id(self, platform: Platform) -> None:
@@ -187,9 +144,9 @@ class AdapterContract:
         try:
             async with asyncio.timeout(self.patience):
                 await came.wait()
-                await _idle()
+                await idle()
         finally:
-            await _ended(self.patience, run)
+            await ended(self.patience, run)
         assert platform.acknowledged() == 0
         async with self.running(platform) as bot:
             await bot.until_answered(1)
@@ -319,19 +276,3 @@ class AdapterContract:
         async with self.running(platform) as bot:
             await bot.until_answered(1)
         assert bot.run.done()
-
-
-async def _idle() -> None:
-    """Let everything run that can, threads included."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-    await asyncio.to_thread(lambda: None)
-
-
-async def _ended(patience: float, *tasks: asyncio.Future[None]) -> bool:
-    """Cancel ``tasks``; return whether all end. What they end with is not the question here."""
-    for task in tasks:
-        task.cancel()
-    done, _ = await asyncio.wait(tasks, timeout=patience)
-    await asyncio.gather(*done, return_exceptions=True)
-    return len(done) == len(tasks)

@@ -1,4 +1,4 @@
-"""For pytest: ``-p rostra.testing.plugin`` fails every test that reaches beyond loopback."""
+"""For pytest: ``-p rostra.testing.plugin`` fails every test that reaches beyond loopback, and has the kits say what they compared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Generator
 import pytest
 
 from .network import loopback_only
+
+KITS = ("adapters", "adapter_faults", "adapter_people", "models", "moderators", "stages", "stand", "stores")
+
+
+def pytest_configure() -> None:
+    """Have pytest explain the assertions in the kits as it explains those in test files."""
+    pytest.register_assert_rewrite(*(f"rostra.testing.{kit}" for kit in KITS))
 
 
 @pytest.fixture(autouse=True)
