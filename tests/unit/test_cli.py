@@ -101,8 +101,10 @@ def test_the_version(rostra: Rostra) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *(name for name in BUILT_IN if name not in {"policy", "outbox", "plugins", "new"}),
+        *(name for name in BUILT_IN if name not in {"audit", "policy", "outbox", "plugins", "new"}),
         "policy show",
+        "audit verify",
+        "audit export",
         "outbox list",
         "outbox resend",
         "plugins list",

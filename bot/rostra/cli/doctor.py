@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..components import Finding
+    from ..config import Settings
+    from .survey import Survey
 
 
-def doctor(config: Config = None, *, as_json: Json = False) -> None:
+def doctor(
+    adapter: Annotated[
+        str | None,
+        typer.Argument(
+            help="Test this adapter alone: its token, what it may do, and whether it is reachable."
+        ),
+    ] = None,
+    config: Config = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """Test the data folder, the database and its key, memory, and whatever each component can test of itself.
 
-    Example: rostra doctor --json
+    Example: rostra doctor slack
     """
-    findings = run(_findings(config))
+    findings = run(_findings(config) if adapter is None else _adapter(adapter, config))
     well = all(finding.ok for _, finding in findings)
     if as_json:
         rows = [
@@ -39,25 +51,62 @@ def doctor(config: Config = None, *, as_json: Json = False) -> None:
 
 
 async def _findings(config: Path | None) -> Sequence[tuple[str, Finding]]:
-    from ..components import Finding
-    from ..config import load
-    from ..errors import ConfigError
     from . import health
-    from .survey import survey
 
-    try:
-        settings = load(config)
-    except ConfigError as error:
-        advice = "correct the configuration; `rostra check` reads it too"
-        lines = str(error).splitlines()
-        return [("configuration", Finding(ok=False, what=line, advice=advice)) for line in lines]
-    looked = survey(settings)
-    advice = "correct the configuration"
-    findings = [("configuration", Finding(ok=False, what=line, advice=advice)) for line in looked.problems]
-    if not findings:
-        source = str(settings.source or "the defaults, without a file")
-        findings.append(("configuration", Finding(ok=True, what=source)))
+    settings, looked, findings = _configuration(config)
+    if settings is None:
+        return findings
     findings += health.machine(settings.data)
     findings += await health.storage(settings)
     findings += await health.components(settings, looked.found)
     return findings
+
+
+async def _adapter(adapter: str, config: Path | None) -> Sequence[tuple[str, Finding]]:
+    """Test what the configuration calls ``adapter``, and every adapter of that kind."""
+    from ..components import Finding
+    from . import health
+
+    settings, looked, findings = _configuration(config, adapter)
+    if settings is None:
+        return findings
+    named = {name for name, table in settings.adapters.items() if adapter in {name, table.kind}}
+    if not named:
+        what = f"there is no [adapters.{adapter}]"
+        return [
+            (
+                "configuration",
+                Finding(ok=False, what=what, advice=f"`rostra init {adapter}` says what it needs"),
+            )
+        ]
+    found = [one for one in looked.found if one.kind == "adapters" and one.name in named]
+    findings += await health.components(settings, found)
+    if len(findings) == 1 and findings[0][1].ok:
+        findings.append((f"adapter {adapter}", Finding(ok=True, what="it has no tests of its own")))
+    return findings
+
+
+def _configuration(
+    config: Path | None, adapter: str = ""
+) -> tuple[Settings | None, Survey, list[tuple[str, Finding]]]:
+    """Return the configuration, what it names, and what is wrong with it; with ``adapter`` only what concerns that."""
+    from ..components import Finding
+    from ..config import load
+    from ..errors import ConfigError
+    from .survey import Survey, survey
+
+    advice = "correct the configuration; `rostra check` reads it too"
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        lines = str(error).splitlines()
+        return (
+            None,
+            Survey(),
+            [("configuration", Finding(ok=False, what=line, advice=advice)) for line in lines],
+        )
+    looked = survey(settings)
+    advice = f"`rostra init {adapter}` says what it needs" if adapter else "correct the configuration"
+    problems = [("configuration", Finding(ok=False, what=line, advice=advice)) for line in looked.problems]
+    source = str(settings.source or "the defaults, without a file")
+    return settings, looked, problems or [("configuration", Finding(ok=True, what=source))]

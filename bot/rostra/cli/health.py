@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..components import Finding, Services
+from ..components import Finding, Kind, Services, unimportable
 from ..errors import StoreError
 from ..routes import Routes
 from .silent import silent
@@ -77,13 +77,19 @@ async def components(settings: Settings, found: Sequence[Named]) -> Sequence[Fou
             moderators=moderators,
         )
         part = f"{one.kind.removesuffix('s')} {one.name}"
-        findings += [(part, one) for one in await _checked(component.check(one.settings, services))]
+        check = component.check(one.settings, services)
+        findings += [(part, finding) for finding in await _checked(one.kind, component.name, check)]
     return findings
 
 
-async def _checked(check: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
+async def _checked(kind: Kind, name: str, check: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
     try:
         return await check
+    except ImportError as error:
+        what, _, command = str(unimportable(kind, name, error)).partition("; pip ")
+        return [
+            Finding(ok=False, what=what, advice=f"pip {command}" if command else "install what is missing")
+        ]
     except Exception as error:  # noqa: BLE001  a component is foreign code; one that breaks must not hide the others
         return [
             Finding(ok=False, what=f"its check fails: {type(error).__name__}: {error}", advice="a bug in it")

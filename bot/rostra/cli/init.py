@@ -1,4 +1,4 @@
-"""``rostra init``: write a commented configuration."""
+"""``rostra init``: write a commented configuration, or say what an adapter needs before it can run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ConfigError
+from .running import Config
 
 
 class Choice(StrEnum):
@@ -51,32 +52,79 @@ _REMOTE = """\
 
 
 def init(
+    adapter: Annotated[
+        str | None,
+        typer.Argument(help="Set up this adapter instead: discord, slack, or another that is installed."),
+    ] = None,
     model: Annotated[Choice, typer.Option("--model", help="What is to answer.")] = Choice.EMBEDDED,
-    path: Annotated[Path, typer.Option("--path", help="The file to write.")] = Path("rostra.toml"),
+    path: Annotated[
+        Path | None, typer.Option("--path", help="The file to write; rostra.toml where no adapter is named.")
+    ] = None,
+    config: Config = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
-    """Write a configuration with every key explained.
+    """Write a configuration with every key explained, or say how to set up an adapter.
 
-    Example: rostra init --model embedded --path rostra.toml
+    With an adapter, what has to be entered at its platform is printed, such as a manifest or a link, and where its
+    tokens go; --path puts its table into that file as well. Tokens are never written into a file.
+
+    Example: rostra init slack --path rostra.toml
     """
+    if adapter is not None:
+        _set_up(adapter, config, path, model)
+        return
+    path = path or Path("rostra.toml")
+    if path.exists() and not force:
+        raise ConfigError(f"{str(path)!r} is there already; --force replaces it, --path names another")
+    _write(path, model)
+    typer.echo(f"{path} is written. Next: rostra check --config {path}; rostra chat --config {path}")
+
+
+def _set_up(adapter: str, config: Path | None, path: Path | None, model: Choice) -> None:
+    from .setup import add_table, setup
+
+    there = path is not None and path.exists()
+    todo = setup(adapter, config or (path if there else None))
+    if path is not None and there and not todo.configured:
+        add_table(path, todo)
+    elif path is not None and not there:
+        _write(path, model, adapter=todo.table)
+    typer.echo(todo.platform.rstrip())
+    steps: list[str] = []
+    if path is None and not todo.configured:
+        table = "".join(f"    {line}\n" for line in todo.table.splitlines())
+        steps.append(f"This belongs into rostra.toml (or say --path rostra.toml):\n\n{table}")
+    if todo.variables:
+        exports = "".join(f"    export {name}=…\n" for name in todo.variables)
+        steps.append(f"This belongs into the environment, never into a file that others read:\n\n{exports}")
+    at = f" --config {path or config}" if path or config else ""
+    steps.append(f"Then: rostra doctor {todo.name}{at}; rostra serve{at}")
+    typer.echo("\n" + "\n".join(steps), err=True)
+
+
+def _write(path: Path, model: Choice, *, adapter: str = "") -> None:
     from ..components import installed
 
     if model in REMOTE and "remote" not in {point.name for point in installed("models")}:
         raise ConfigError(f"--model {model}: no 'remote' model is installed; nothing was written")
-    if path.exists() and not force:
-        raise ConfigError(f"{str(path)!r} is there already; --force replaces it, --path names another")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(configuration(model), encoding="utf-8")
+        path.write_text(configuration(model, adapter), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{str(path)!r} cannot be written: {error.strerror}") from error
-    typer.echo(f"{path} is written. Next: rostra check --config {path}; rostra chat --config {path}")
 
 
-def configuration(model: Choice) -> str:
-    """Return the text of a configuration in which ``model`` answers."""
+def configuration(model: Choice, adapter: str = "") -> str:
+    """Return the text of a configuration in which ``model`` answers, on the console or with the table ``adapter``."""
     template = files("rostra").joinpath("templates", "config.toml").read_text(encoding="utf-8")
+    if adapter:
+        head, table, rest = template.partition("[adapters.console]\n")
+        template = (
+            head + adapter.rstrip() + "\n" + rest[rest.index("\n\n") :].removeprefix("\n")
+            if table
+            else template
+        )
     return template.replace("@MODEL@", _table(model)).replace("@NAME@", model.value)
 
 

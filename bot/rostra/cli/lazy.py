@@ -14,10 +14,12 @@ from typer.main import get_command, get_group
 BUILT_IN: Mapping[str, tuple[str, str]] = {
     "chat": (".chat:chat", "Chat in the terminal, or answer lines from a pipe."),
     "serve": (".serve:serve", "Run every configured adapter."),
-    "init": (".init:init", "Write a commented configuration."),
+    "init": (".init:init", "Write a commented configuration, or set up an adapter."),
     "check": (".check:check", "Validate the configuration."),
     "doctor": (".doctor:doctor", "Test whether everything that is configured would work."),
     "outbox": (".outbox:app", "List replies that could not be delivered, and send them again."),
+    "usage": (".usage:usage", "Show what was used: messages, tokens and money."),
+    "audit": (".audit:app", "Check the log of changes, and export it."),
     "backup": (".backup:backup", "Write the database into one file."),
     "restore": (".backup:restore", "Bring back what a backup holds."),
     "plugins": (".plugins:app", "Show what is installed."),
@@ -27,6 +29,8 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
 """Name, where it is, what it does."""
 
 _ELSEWHERE = {
+    "data": "Make datasets of ranked answers, and read others'.",
+    "rank": "Have answers ranked, and see what rankings show.",
     "classifier": "Train the moderation classifier, and measure it.",
     "model": "Get models, and see which are there.",
     "moderate": "Judge texts with the configured moderation.",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .running import Config, Json, run
+from .running import Config, Json, run, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..stores import Entry, Store
+    from ..stores import Entry
 
 app = typer.Typer(
     help="List replies that could not be delivered, and send them again.", rich_markup_mode=None
@@ -66,7 +64,7 @@ def resend(ids: Ids = None, config: Config = None, *, every: All = False) -> Non
 
 
 async def _dead(config: Path | None) -> list[Entry]:
-    async with _store(config) as store:
+    async with store_of(config) as store:
         return list(await store.dead())
 
 
@@ -74,7 +72,7 @@ async def _resend(config: Path | None, ids: set[str]) -> int:
     from ..delivery.reply import resend
     from ..errors import StoreError
 
-    async with _store(config) as store:
+    async with store_of(config) as store:
         dead = {entry.reply.id: entry.reply for entry in await store.dead()}
         unknown = sorted(ids - dead.keys())
         if unknown:
@@ -83,20 +81,3 @@ async def _resend(config: Path | None, ids: set[str]) -> int:
         for reply in chosen:
             await store.advance(resend(reply))
         return len(chosen)
-
-
-@asynccontextmanager
-async def _store(config: Path | None) -> AsyncGenerator[Store]:
-    from ..clock import SystemClock
-    from ..config import load
-    from ..storage import open_store
-
-    settings = load(config)
-    key = settings.storage.master_key
-    async with open_store(
-        settings.storage.url,
-        data=settings.data,
-        clock=SystemClock(),
-        master_key=key.get_secret_value() if key else None,
-    ) as store:
-        yield store

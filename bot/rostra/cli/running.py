@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -13,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from ..config import Settings
     from ..protocols import Adapter
+    from ..stores import Store
 
 T = TypeVar("T")
 
@@ -41,6 +43,24 @@ def private(data: Path) -> Path:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` in a loop of its own."""
     return asyncio.run(work)
+
+
+@asynccontextmanager
+async def store_of(config: Path | None) -> AsyncGenerator[Store]:
+    """Open the database of a configuration, while the bot runs or not. Raises `ConfigError` and `StoreError`."""
+    from ..clock import SystemClock
+    from ..config import load
+    from ..storage import open_store
+
+    settings = load(config)
+    key = settings.storage.master_key
+    async with open_store(
+        settings.storage.url,
+        data=settings.data,
+        clock=SystemClock(),
+        master_key=key.get_secret_value() if key else None,
+    ) as store:
+        yield store
 
 
 async def run_app(settings: Settings, adapters: Mapping[str, Adapter] | None = None) -> None:

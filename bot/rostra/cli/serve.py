@@ -11,9 +11,14 @@ def serve(config: Config = None) -> None:
     Example: rostra serve --config rostra.toml
     """
     from ..config import load
+    from ..errors import ConfigError
     from ..logs import configured
+    from .survey import survey
 
     settings = load(config)
+    problems = survey(settings).problems
+    if problems:  # all of them, and before a model is loaded
+        raise ConfigError("\n".join(problems))
     log = settings.log
     with configured(level=log.level, format=log.format, content=log.content):
         run(run_app(settings))
