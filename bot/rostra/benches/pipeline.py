@@ -126,6 +126,7 @@ async def _open(url: str, data: Path, null: Null, model: dict[str, Any]) -> Asyn
         {
             "data": data,
             "models": {"model": model},
+            "moderators": {"rules": {"kind": "rules"}},
             "storage": {"url": url},
             "limits": {"per_person_per_minute": 10**9, "per_place_per_minute": 10**9, "burst": 10**9},
         }

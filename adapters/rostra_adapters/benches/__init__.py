@@ -1,0 +1,1 @@
+"""What the adapters cost, beside bare clients of their platforms."""

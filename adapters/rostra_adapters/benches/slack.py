@@ -1,0 +1,208 @@
+"""What the Slack adapter costs: events a second and acknowledgements, through the whole bot and through bare slack_bolt.
+
+Both answer each mention with one message in its thread, over Socket Mode, from a Slack in another process. The bot has a
+canned model, rules moderation, history and limits; bare slack_bolt echoes. Rates are by processor time of this process, so
+that neighbours on the machine do not count, except with durability on, where waiting for the disk is the point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rostra.app import App, open_app
+from rostra.benches.report import percentile
+from rostra.config import Settings
+
+EVENTS, QUICK = 1_000, 150
+WINDOW = 50
+"""Questions at once."""
+ROUNDS = 5
+
+Where: TypeAlias = Mapping[str, str]
+Contender: TypeAlias = Callable[[Where], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Events a second by processor and by clock, and seconds until each was acknowledged."""
+
+    by_processor: float
+    by_clock: float
+    acknowledged: tuple[float, ...]
+
+
+async def measure(quick: bool) -> Mapping[str, float]:  # noqa: FBT001  what the bench of all adapters calls
+    """Return figures by name: ``…_per_second``, ``…_ms``, and the ratio ``slack_vs_bare_bolt``."""
+    events, rounds = (QUICK, 1) if quick else (EVENTS, ROUNDS)
+    await run(bare, events // 10, WINDOW)  # warm up
+    measured = [await _round(events) for _ in range(rounds)]
+    figures = {name: statistics.median(one[name] for one in measured) for name in measured[0]}
+    burst = await run(durable, events, events)
+    return figures | {
+        "slack_burst_ack_p50_ms": _ms(burst, 50),
+        "slack_burst_ack_p99_ms": _ms(burst, 99),
+    }
+
+
+async def _round(events: int) -> Mapping[str, float]:
+    """Measure each once, one right after the other: what slows the machine down slows all of them."""
+    theirs = await run(bare, events, WINDOW)
+    pooled = await run(bare_with_session, events, WINDOW)
+    ours = await run(in_memory, events, WINDOW)
+    streamed = await run(streaming, events, WINDOW)
+    kept = await run(durable, events, WINDOW)
+    return {
+        "slack_per_second": ours.by_processor,
+        "slack_streamed_per_second": streamed.by_processor,
+        "slack_durable_per_second": kept.by_clock,
+        "bare_bolt_per_second": theirs.by_processor,
+        "bare_bolt_with_session_per_second": pooled.by_processor,
+        "slack_ack_p50_ms": _ms(kept, 50),
+        "slack_ack_p99_ms": _ms(kept, 99),
+        "slack_memory_ack_p99_ms": _ms(ours, 99),
+        "bare_bolt_ack_p50_ms": _ms(theirs, 50),
+        "bare_bolt_ack_p99_ms": _ms(theirs, 99),
+        "slack_vs_bare_bolt": ours.by_processor / theirs.by_processor,
+        "slack_vs_bare_bolt_with_session": ours.by_processor / pooled.by_processor,
+    }
+
+
+def _ms(of: Run, percent: int) -> float:
+    return percentile(of.acknowledged, percent) * 1000
+
+
+async def run(contender: Contender, events: int, window: int) -> Run:
+    """Let one contender answer ``events`` questions, ``window`` at once."""
+    async with _slack() as (process, where), contender(where):
+        await _told(process, f"{window} {window}")  # roles, channels and code are known from here on
+        start = time.process_time()
+        done = await _told(process, f"{window} {events}")
+        spent = time.process_time() - start
+    return Run(
+        by_processor=events / spent,
+        by_clock=events / done["seconds"],
+        acknowledged=tuple(done["acknowledged"]),
+    )
+
+
+@asynccontextmanager
+async def _slack() -> AsyncGenerator[tuple[Process, Where]]:
+    command = (sys.executable, "-m", "rostra_adapters.benches.slack_load")
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=2**24)
+    try:
+        yield process, await _line(process)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()
+
+
+async def _told(process: Process, line: str) -> Any:
+    if process.stdin is None:
+        raise RuntimeError("no pipe to the load")
+    process.stdin.write(f"{line}\n".encode())
+    return await _line(process)
+
+
+async def _line(process: Process) -> Any:
+    if process.stdout is None or not (line := await process.stdout.readline()):
+        raise RuntimeError("the load ended; it says why above")
+    return json.loads(line)
+
+
+@asynccontextmanager
+async def bare(where: Where) -> AsyncGenerator[None]:
+    """Run slack_bolt as its own examples do."""
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    async with _bolt(where, AsyncWebClient(where["bot_token"], base_url=where["api"])):
+        yield
+
+
+@asynccontextmanager
+async def bare_with_session(where: Where) -> AsyncGenerator[None]:
+    """Run slack_bolt with connections that are kept open between calls, as our adapter does."""
+    import aiohttp
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(where["bot_token"], base_url=where["api"], session=session)
+        async with _bolt(where, client):
+            yield
+
+
+@asynccontextmanager
+async def _bolt(where: Where, client: Any) -> AsyncGenerator[None]:
+    from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+    from slack_bolt.async_app import AsyncApp
+
+    app: Any = AsyncApp(client=client)
+
+    async def echo(event: dict[str, Any], say: Callable[..., Awaitable[Any]]) -> None:
+        await say("One more than you said.", thread_ts=event["ts"])
+
+    app.event("app_mention")(echo)
+    handler: Any = AsyncSocketModeHandler(app, where["app_token"])
+    await handler.connect_async()
+    try:
+        yield
+    finally:
+        await handler.close_async()
+
+
+@asynccontextmanager
+async def in_memory(where: Where) -> AsyncGenerator[None]:
+    """Run the whole bot; nothing is kept, answers arrive whole."""
+    async with _bot(where, "memory:", stream="off"):
+        yield
+
+
+@asynccontextmanager
+async def streaming(where: Where) -> AsyncGenerator[None]:
+    """Run the whole bot with native streams: two calls for each answer, and a status."""
+    async with _bot(where, "memory:", stream="native"):
+        yield
+
+
+@asynccontextmanager
+async def durable(where: Where) -> AsyncGenerator[None]:
+    """Run the whole bot on SQLite: everything is on disk before it is acknowledged."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        async with _bot(where, f"sqlite:///{folder}/rostra.db", stream="off"):
+            yield
+
+
+@asynccontextmanager
+async def _bot(where: Where, url: str, *, stream: str) -> AsyncGenerator[App]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.model_validate(
+            {
+                "data": folder,
+                "adapters": {"slack": {"kind": "slack", **where, "stream": stream}},
+                "models": {"model": {"kind": "canned", "otherwise": "One more than you said.", "piece": 100}},
+                "moderators": {"rules": {"kind": "rules"}},
+                "feedback": {"thumbs": False},  # no more in the message than the bare client sends
+                "storage": {"url": url},
+                "limits": {"per_person_per_minute": 10**9, "per_place_per_minute": 10**9, "burst": 10**9},
+            }
+        )
+        async with open_app(settings) as app, AsyncExitStack() as stack:
+            running = asyncio.ensure_future(app.run())
+            stack.push_async_callback(_stopped, app, running)
+            yield app
+
+
+async def _stopped(app: App, running: asyncio.Future[None]) -> None:
+    app.stop()
+    await running
