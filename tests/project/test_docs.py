@@ -26,6 +26,7 @@ from rostra.cli.survey import survey
 from rostra.components import KINDS, Component
 from rostra.config import (
     DeliverySettings,
+    FeedbackSettings,
     Limits,
     LogSettings,
     MemorySettings,
@@ -36,7 +37,7 @@ from rostra.config import (
     load,
 )
 from rostra.config import Settings as RostraSettings
-from rostra.config.settings import AnswererTable, RouteTable, SamplingTable
+from rostra.config.settings import AnswererTable, QuotaTable, RouteTable, SamplingTable
 from rostra.errors import ConfigError
 from rostra_moderation.moderation import ModerationSettings
 from rostra_moderation.policy import PolicySettings
@@ -327,15 +328,18 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "[personas.NAME]": Persona,
     "[[routes]]": RouteTable,
     "[permissions]": Permissions,
+    "[[quotas]]": QuotaTable,
     "[limits]": Limits,
     "[memory]": MemorySettings,
     "[delivery]": DeliverySettings,
     "[storage]": StorageSettings,
     "[log]": LogSettings,
     "[refusals]": RefusalSettings,
+    "[feedback]": FeedbackSettings,
     "[moderation]": ModerationSettings,
     "[policies.NAME]": PolicySettings,
     'kind = "console"': component("adapters", "console"),
+    'kind = "slack"': component("adapters", "slack"),
     'kind = "rules"': component("moderators", "rules"),
     'kind = "classifier"': component("moderators", "classifier"),
     'kind = "judge"': component("moderators", "judge"),
@@ -349,7 +353,10 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     },
     **{f'kind = "{kind}"': component("scorers", kind) for kind in ("reward", "asked")},
 }
-NEEDED: Mapping[str, Mapping[str, str]] = {'kind = "remote" of a model': {"url": "https://example.org/"}}
+NEEDED: Mapping[str, Mapping[str, str]] = {
+    'kind = "remote" of a model': {"url": "https://example.org/"},
+    'kind = "slack"': {"bot_token": "xoxb-1", "app_token": "xapp-1"},
+}
 """What makes settings valid beside what is required."""
 ELSEWHERE = {("[moderation]", "policies")}
 """Keys that are tables of their own in the file."""

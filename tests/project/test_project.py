@@ -27,7 +27,18 @@ SOURCES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob
 
 LINES = 400
 FUNCTION_LINES = 60
-ORDER = ("ignore", "dispatch", "limits", "coalesce", "history", "moderation", "persona", "budget", "presence")
+ORDER = (
+    "ignore",
+    "dispatch",
+    "limits",
+    "coalesce",
+    "history",
+    "quota",
+    "moderation",
+    "persona",
+    "budget",
+    "presence",
+)
 
 
 def name_of(file: Path) -> str:
