@@ -72,8 +72,9 @@ class MemorySpending:
                 return
             row = self._new(bill)
         more = NOTHING if used is None else amounts_of(used, messages=1 - row.used.messages)
-        self._count(row, more - row.held)
-        row.held, row.used = NOTHING, row.used + more
+        if row.keys:
+            self._count(row, more - row.held)
+        row.held, row.used = NOTHING, more if row.used is NOTHING else row.used + more
         row.bill = bill
         if used is not None:
             row.prompt += used.prompt
