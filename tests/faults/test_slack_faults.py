@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from slack_bot import over_http, running, settings_for
 
+from rostra import logs
 from rostra.benches.report import percentile
 from rostra.config import load
 from rostra.testing.clock import ManualClock
@@ -133,9 +135,8 @@ format = "json"
 """
 
 
-@asynccontextmanager
-async def process(server: SlackServer, folder: Path, *, seconds: float) -> AsyncGenerator[Process]:
-    """Run ``rostra serve`` as people do, and kill it in the end."""
+def configured(server: SlackServer, folder: Path, *, seconds: float) -> Path:
+    """Write the configuration of a bot that takes so long for each piece, and return where."""
     config = folder / "rostra.toml"
     config.write_text(
         CONFIG.format(
@@ -147,6 +148,18 @@ async def process(server: SlackServer, folder: Path, *, seconds: float) -> Async
             seconds=seconds,
         )
     )
+    return config
+
+
+def secrets_of(server: SlackServer, *said: str) -> tuple[str, ...]:
+    """Return what no log may have: tokens, what people wrote, what the model says."""
+    return (server.bot_token, server.app_token, "nothing. A sentence", *said)
+
+
+@asynccontextmanager
+async def process(server: SlackServer, folder: Path, *, seconds: float) -> AsyncGenerator[Process]:
+    """Run ``rostra serve`` as people do, and kill it in the end."""
+    config = configured(server, folder, seconds=seconds)
     before = server.socket.connected
     command = (
         sys.executable,
@@ -172,19 +185,25 @@ async def test_what_a_kill_cut_short_and_what_it_kept_from_being_accepted_is_ans
 ) -> None:
     async with SlackServer(patience=30) as server:
         async with process(server, tmp_path, seconds=0.05) as first:
+            server.fail("usergroups.list", "missing_scope")
             talk = server.user("U1").mention("C1", "talk")
             await server.until(lambda: [one for one in server.streams if one.appends])
             gate = server.hold("users.info")  # it is asked before anything is accepted
             more = server.user("U2").mention("C1", "talk more")
             await server.until(lambda: server.held("users.info"))
             first.kill()
+            assert first.stderr is not None
+            logged = (await first.stderr.read()).decode()
             await first.wait()
+        assert "user groups unknown" in logged
+        for secret in secrets_of(server, "talk more"):
+            assert secret not in logged
         gate.set()
         (stream,) = server.streams
         assert stream.open
         assert "The very last words." not in server.text("C1")
         assert not any(one.acknowledged for one in server.deliveries if one.payload["event"]["ts"] == more.ts)
-        async with running(load(tmp_path / "rostra.toml", {}), server):
+        async with running(load(configured(server, tmp_path, seconds=0), {}), server):
             await server.until(lambda: not stream.open)
             await server.until(lambda: server.text("C1").count("The very last words.") == 2)
             await server.delivered()
@@ -195,23 +214,28 @@ async def test_what_a_kill_cut_short_and_what_it_kept_from_being_accepted_is_ans
 
 
 @pytest.mark.slow
-async def test_tokens_and_words_are_absent_from_logs_at_every_level(tmp_path: Path) -> None:
-    async with SlackServer(patience=30) as server, process(server, tmp_path, seconds=0) as bot:
-        server.fail("chat.startStream", "internal_error", status=500)
-        server.storm("chat.*", calls=2, retry_after=0)
-        server.user("U1").mention("C1", "what about my holidays?")
-        await server.until_text("The very last words.")
-        await server.user("U1").slash("/rostra", "why", channel="C1")
-        server.drop()
-        await server.until_connected(2)
-        server.fail("chat.*", "account_inactive", calls=100)
-        server.user("U1").mention("C1", "and my parents?")
-        await server.until(lambda: "account_inactive" in {call.error for call in server.calls})
-        bot.terminate()
-        assert bot.stderr is not None
-        logged = (await bot.stderr.read()).decode()
+async def test_tokens_and_words_are_absent_from_logs_at_every_level(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with SlackServer(patience=30) as server:
+        stream, settings = io.StringIO(), load(configured(server, tmp_path, seconds=0), {})
+        with logs.configured(level="debug", format="json", stream=stream):
+            async with running(settings, server):
+                server.fail("chat.startStream", "internal_error", status=500)
+                server.storm("chat.*", calls=2, retry_after=0)
+                server.user("U1").mention("C1", "what about my holidays?")
+                await server.until_text("The very last words.")
+                await server.user("U1").slash("/rostra", "why", channel="C1")
+                server.drop()
+                await server.until_connected(2)
+                server.fail("chat.*", "account_inactive", calls=100)
+                server.user("U1").mention("C1", "and my parents?")
+                await server.until(lambda: "account_inactive" in {call.error for call in server.calls})
+        printed = capfd.readouterr()
+    logged = stream.getvalue() + printed.out + printed.err
     assert logged.count("\n") > 3
-    for secret in (server.bot_token, server.app_token, "holidays", "parents", "nothing. A sentence"):
+    assert "account_inactive" in logged
+    for secret in secrets_of(server, "holidays", "parents"):
         assert secret not in logged
 
 

@@ -15,6 +15,7 @@ from rostra.views import Ballot, Button, Buttons, Choice, Choices, Field, Form, 
 from rostra_adapters.slack import modals
 from rostra_adapters.slack.blocks import answer, render, weight
 from rostra_adapters.slack.modals import opened_from, ranking
+from rostra_adapters.slack.text import clean
 
 REPLY = "0" * 32
 PLACE = Place(adapter="slack", workspace="T1", channel="C1", thread="1.2")
@@ -125,3 +126,18 @@ def test_places_become_an_order_that_has_everybody_once(places: dict[str, str]) 
     assert sorted(letter for group in groups for letter in group) == sorted(places)
     assert all(len({places[letter] for letter in group}) == 1 for group in groups)
     assert [int(places[group[0]]) for group in groups] == sorted({int(place) for place in places.values()})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(LONG, min_size=1, max_size=4), ANY)
+def test_what_a_form_shows_comes_back_as_it_was(values: list[str], label: str) -> None:
+    fields = tuple(
+        Field(name=f"field{number}", label=label, value=value) for number, value in enumerate(values)
+    )
+    view = modals.form(Form(control="/x", title="A form", fields=fields), f"{REPLY}.0", PLACE)
+    check_view(view, LIMITS)
+    state = {
+        block["block_id"]: {"value": {"value": block["element"].get("initial_value")}}
+        for block in view["blocks"]
+    }
+    assert modals.filled(state) == {field.name: clean(field.value) for field in fields if clean(field.value)}

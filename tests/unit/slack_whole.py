@@ -34,6 +34,7 @@ sampling = {{ max_tokens = 20_000 }}
 
 [moderators.rules]
 kind = "rules"
+lists = []
 words.spoilers = ["rosebud"]
 
 [permissions]

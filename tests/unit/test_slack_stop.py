@@ -148,8 +148,9 @@ async def test_after_a_restart_a_reaction_and_a_shortcut_find_the_conversation_o
 ) -> None:
     settings_of(tmp_path, server, {"hello": "Good day."})
     settings = changed(tmp_path, 'url = "memory:"', 'url = ""')
+    clock = ManualClock()  # it stands still: nothing takes too long, however busy the machine is
     asking, user = server.user("U1"), server.user("U2")
-    async with whole(settings) as app:
+    async with whole(settings, clock) as app:
         asked = asking.mention("C1", "hello")
         await server.until_text("Good day.")
         await app.reception.drain()
@@ -158,14 +159,14 @@ async def test_after_a_restart_a_reaction_and_a_shortcut_find_the_conversation_o
         await app.reception.drain()
     threaded, outside = server.answers("C1")
     heard: list[Event] = []
-    async with whole(settings) as app:
+    async with whole(settings, clock) as app:
         accept = app.parts.store.accept
 
         async def hear(event: Event) -> Any:
             heard.append(event)
             return await accept(event)
 
-        app.parts.store.accept = hear  # type: ignore[method-assign]  what the store takes is what was heard
+        app.parts.store.accept = hear  # type: ignore[method-assign]  # the store is what hears
         for message in (threaded, outside):
             user.react(message, "+1")
         await server.delivered()
@@ -235,7 +236,7 @@ async def test_a_store_that_hangs_leaves_a_stop_with_nothing_to_stop(tmp_path: P
         memory, never = stand.slack.office.memory, clock.sleep(10)
         assert await memory.waiting(asked.place, "U1") == asked.place
         assert memory.store is not None
-        memory.store.unfinished = lambda: never  # type: ignore[method-assign]
+        memory.store.unfinished = lambda: never  # type: ignore[method-assign,assignment,return-value]
         looking = asyncio.ensure_future(memory.waiting(asked.place, "U1"))
         await clock.advance(1.5)
         assert await looking is None

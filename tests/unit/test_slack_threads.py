@@ -218,8 +218,9 @@ async def test_a_reaction_is_in_the_thread_of_its_message(stand: Stand, server: 
 
 @pytest.mark.slow
 async def test_after_a_restart_the_record_tells_what_commands_are_about(
-    tmp_path: Path, server: SlackServer
+    tmp_path: Path, server: SlackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("rostra_adapters.slack.memory.LOOKING", 30.0)  # however busy the machine is
     settings_of(tmp_path, server, {"hello": "Good day.", "story": "Once upon a time. " * 400})
     changed(tmp_path, 'url = "memory:"', 'url = ""\n[delivery]\ngrace_seconds = 0.05')
     settings = changed(tmp_path, 'kind = "canned"', 'kind = "canned"\nseconds = 0.01')

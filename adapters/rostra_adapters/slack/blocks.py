@@ -269,12 +269,12 @@ def _opener(title: str, whole: str, id_: str) -> Sequence[Block]:
 
 
 def _ballot(part: Ballot, id_: str) -> Sequence[Block]:
-    blocks = list(_markdowns(part.question))
+    blocks, verb = list(_markdowns(part.question)), "Rate" if part.scales else "Rank"
     for letter, text in zip(LETTERS, part.answers, strict=False):
         blocks.append({"type": "divider"})
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"*{letter}*"}})
         blocks.extend(_markdowns(text) or [section("(nothing)")])
-    return [*blocks, {"type": "divider"}, *_opener(f"Rank {len(part.answers)} answers", "", id_)]
+    return [*blocks, {"type": "divider"}, *_opener(f"{verb} {len(part.answers)} answers", "", id_)]
 
 
 def _table(part: Table) -> Sequence[Block]:

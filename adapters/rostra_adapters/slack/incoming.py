@@ -16,7 +16,7 @@ from rostra.command import Commands
 from rostra.events import Attachment, Deleted, Edited, Invocation, Message, Press, Reaction, Submit
 from rostra.places import Person, Place
 
-from .modals import Carried, ranking
+from .modals import Carried, points, ranking
 from .text import mentions, read
 
 Payload = Mapping[str, Any]
@@ -276,9 +276,9 @@ def picked(action: Payload) -> tuple[str, ...]:
 def submit(
     body: Payload, carried: Carried, home: Home, fields: Mapping[str, str], author: Person, now: datetime
 ) -> Submit:
-    """Return that somebody sent a form, or the places that somebody gave the answers of a ballot."""
+    """Return that somebody sent a form, or the places or points that somebody gave the answers of a ballot."""
     view: Payload = body["view"]
-    order = ranking(fields) if carried.ballot else None
+    order = (ranking(fields) or points(fields)) if carried.ballot else None
     return Submit(
         id=f"submit:{view['id']}:{view.get('hash', '')}",
         place=home.place(carried.channel, carried.thread),

@@ -31,6 +31,7 @@ LOOKING = 1.0
 """Seconds for asking the store, before what is asked must be acknowledged."""
 AGAIN = 60.0
 """Seconds after which the store is asked again, for what another process of the bot answered."""
+AFTER_FAILURE = 10.0
 BACK = timedelta(days=7)
 RECORDS = 1_000
 """How far, and for how many answers, the record is read."""
@@ -159,6 +160,7 @@ class Memory:
                 self._again = self.clock.monotonic() + AGAIN
         except (StoreError, TimeoutError) as error:
             log.warning("conversations not found", error=str(error) or "too slow")
+            self._again = self.clock.monotonic() + AFTER_FAILURE
 
     async def _read(self, store: Store) -> None:
         record = await store.judgements(self.clock.now() - BACK, RECORDS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rostra.places import Place
-from rostra.views import Ballot, Field, Form
+from rostra.views import Ballot, Field, Form, Scale
 
 from .blocks import LETTERS, SECTION, Block, option, plain, section
 from .text import clean
@@ -22,6 +22,8 @@ MODAL = "rostra.form"
 """The ``callback_id`` of every modal that shows a form or a ballot."""
 TITLE = 24
 LABEL = 2_000
+NAME = 240
+"""Characters of a field's name in the id of its input, which Slack lets have 255."""
 BLOCKS = 100
 ROOM = 12_000
 """Characters of the texts of a modal together; where answers have more, their beginnings are shown."""
@@ -54,14 +56,14 @@ def _inputs(field: Field) -> Sequence[Block]:
         }
         if piece:
             element["initial_value"] = piece
-        label, id_ = field.label, field.name
+        label, id_ = field.label, field.name[:NAME]
         if len(pieces) > 1:
             label = f"{label or field.name} ({number + 1} of {len(pieces)})"
-            id_ = f"{field.name}{PIECE}{number}{JOINTS[joint]}"
+            id_ = f"{id_}{PIECE}{number}{JOINTS[joint]}"
         found.append(
             {
                 "type": "input",
-                "block_id": id_[:255],
+                "block_id": id_,
                 "optional": number > 0 or not field.required,
                 "label": plain(label, LABEL, field.name[:LABEL]),
                 "element": element,
@@ -88,33 +90,48 @@ def _cut(text: str) -> Sequence[tuple[str, str]]:
 
 
 def ballot(part: Ballot, id_: str, place: Place, *, outside: bool = False) -> Block:
-    """Return the modal in which answers are given places. Equal places are a tie. ``outside``: as of `form`."""
+    """Return the modal in which answers are given places, equal ones for a tie, or points. ``outside``: as of `form`."""
     letters = LETTERS[: len(part.answers)]
     question = clean(part.question).strip()
     blocks: list[Block] = [section(question, QUESTION)] if question else []
-    places = [option(str(number + 1), str(number + 1)) for number in range(len(letters))]
-    shares = _shares([len(clean(text)) for text in part.answers], ROOM - QUESTION - 100 * len(letters))
-    for letter, text, share in zip(letters, part.answers, shares, strict=True):
+    room = ROOM - QUESTION - 100 * len(letters) * max(1, len(part.scales))
+    shares = _shares([len(clean(text)) for text in part.answers], room)
+    for slot, (letter, text, share) in enumerate(zip(letters, part.answers, shares, strict=True)):
         shown = clean(text).strip() or "(nothing)"
         if len(shown) > share:
             shown = shown[: max(0, share - len(CUT))].rstrip() + CUT
         pieces = [shown[start : start + SECTION] for start in range(0, len(shown), SECTION)]
         blocks.append({"type": "header", "text": plain(letter, 150)})
         blocks.extend(section(piece) for piece in pieces)
-        blocks.append(
-            {
-                "type": "input",
-                "block_id": letter,
-                "label": plain(f"Place of {letter}: 1 is the best", LABEL),
-                "element": {
-                    "type": "static_select",
-                    "action_id": "value",
-                    "placeholder": plain("\u2026", 150),
-                    "options": places,
-                },
-            }
-        )
-    return _modal("Rank", blocks, metadata(id_, place, ballot=True, outside=outside))
+        given = dict(part.given[slot]) if slot < len(part.given) else {}
+        blocks.extend(_scale(letter, scale, given.get(scale.name, 0)) for scale in part.scales)
+        if not part.scales:
+            blocks.append(_select(letter, f"Place of {letter}: 1 is the best", len(letters)))
+    title = "Rate" if part.scales else "Rank"
+    return _modal(title, blocks, metadata(id_, place, ballot=True, outside=outside))
+
+
+def _scale(letter: str, scale: Scale, given: int) -> Block:
+    """Return the menu for the points of an answer on a scale. Those that are left open are asked for later."""
+    label = f"{letter}, {scale.name}: from 1 to {scale.most}"
+    made = {**_select(f"{letter} {scale.name}"[:255], label, scale.most), "optional": True}
+    if 1 <= given <= scale.most:
+        made["element"]["initial_option"] = option(str(given), str(given))
+    return made
+
+
+def _select(id_: str, label: str, most: int) -> Block:
+    return {
+        "type": "input",
+        "block_id": id_,
+        "label": plain(label, LABEL),
+        "element": {
+            "type": "static_select",
+            "action_id": "value",
+            "placeholder": plain("\u2026", 150),
+            "options": [option(str(number), str(number)) for number in range(1, most + 1)],
+        },
+    }
 
 
 def _shares(lengths: Sequence[int], room: int) -> Sequence[int]:
@@ -208,3 +225,18 @@ def ranking(places: Mapping[str, str]) -> str | None:
             return None
         order.setdefault(int(number), []).append(letter)
     return " > ".join(" = ".join(sorted(letters)) for _, letters in sorted(order.items())) or None
+
+
+def points(values: Mapping[str, str]) -> str | None:
+    """Return the points that a ballot's modal says, as people write them; None if it says something else.
+
+    >>> points({"A helpful": "4", "A true": "5", "B helpful": "3"})
+    'A: helpful 4, true 5; B: helpful 3'
+    """
+    said: dict[str, list[str]] = {}
+    for name, number in values.items():
+        letter, _, scale = name.partition(" ")
+        if letter not in LETTERS or len(letter) != 1 or not scale or not number.isdecimal():
+            return None
+        said.setdefault(letter, []).append(f"{scale} {number}")
+    return "; ".join(f"{letter}: {', '.join(marks)}" for letter, marks in sorted(said.items())) or None
