@@ -221,9 +221,13 @@ class Reception:
     def _outgoing(self, case: Case) -> Outgoing:
         entry, trace = case.entry, case.trace
         out = self.delivery.open(entry.reply)
-        out.before_closing = lambda: self.store.explain(
-            entry.event, entry.reply.id, trace.steps, trace.verdicts
-        )
+
+        def explain() -> None:
+            # A command that nothing was decided about explains nothing, and would hide the answer before it.
+            if trace.verdicts or any(step.stage != "dispatch" for step in trace.steps):
+                self.store.explain(entry.event, entry.reply.id, trace.steps, trace.verdicts)
+
+        out.before_closing = explain
         return out
 
     async def _answer(self, case: Case, out: Outgoing) -> None:

@@ -162,3 +162,21 @@ async def test_help_lists_the_commands_that_begin_with_a_word(store: MemoryStore
         assert "/personas remove NAME" in said
         assert "/reset" not in said
         assert (await chat.ask("/help perso", author=OPERATOR)).startswith("There is no command `/perso`.")
+
+
+async def test_why_explains_the_last_answer_and_no_command_after_it(store: MemoryStore) -> None:
+    async with chatting(BIRDS, store=store) as chat:
+        await chat.ask("hello")
+        before = await chat.ask("/why")
+        await chat.ask("/help")
+        assert await chat.ask("/why") == before
+        assert "moderation" in before
+
+
+async def test_whoever_writes_half_a_command_is_told_what_they_may_use(store: MemoryStore) -> None:
+    async with chatting(BIRDS, store=store) as chat:
+        said = await chat.ask("/rank")
+        assert "`/rank new`" in said
+        assert "`/rank raters`" not in said
+        assert chat.view.private
+        assert "`/rank raters`" in await chat.ask("/rank", author=OPERATOR)

@@ -126,7 +126,7 @@ class Dispatcher:
     async def _run(self, turn: Turn, line: Line, *, confirmed: bool = False) -> View | str:
         found = self.commands.match(line.words)
         if found is None:
-            return NOTHING_SAID if isinstance(turn.event, Reaction) else _unknown(line.words, self.commands)
+            return NOTHING_SAID if isinstance(turn.event, Reaction) else _unknown(line.words, self.commands, turn)
         command, left = found
         turn.trace.note("dispatch", f"/{command.name}")
         if turn.permission < command.permission:
@@ -135,7 +135,7 @@ class Dispatcher:
         try:
             options = read(command, line.options, left)
         except ValueError as error:
-            return f"This is how it is written: `{error}`"
+            return text(f"This is how it is written: `{error}`", private=True)
         refusal = await self._refusal(turn, command, options)
         if refusal is not None:
             return refusal
@@ -180,12 +180,14 @@ def _shown(turn: Turn, answer: View | str) -> Action:
     return Show(reply=turn.reply, view=answer)
 
 
-def _unknown(words: Sequence[str], commands: Commands) -> str:
+def _unknown(words: Sequence[str], commands: Commands, turn: Turn) -> View:
+    """Return what somebody is told who wrote no command, or only how some that they may use begin."""
     words = commands.plain(words)
     word = words[0] if words else ""
-    parts = [f"`/{command.name}`" for command in commands if command.path[0] == word]
+    allowed = [one for one in commands if turn.permission >= one.permission]
+    parts = [f"`/{one.name}`" for one in allowed if one.path[0] == word]
     if parts:
-        return f"`/{word}` goes on: {', '.join(parts)}."
-    close = difflib.get_close_matches(word, [command.path[0] for command in commands], n=1)
+        return text(f"`/{word}` goes on: {', '.join(parts)}. `/help {word}` explains them.", private=True)
+    close = difflib.get_close_matches(word, [one.path[0] for one in allowed], n=1)
     hint = f" Did you mean `/{close[0]}`?" if close else ""
-    return f"There is no command `/{word}`.{hint} `/help` lists all of them."
+    return text(f"There is no command `/{word}`.{hint} `/help` lists all of them.", private=True)
