@@ -64,6 +64,8 @@ clean: ## remove what make made
 # Peers live apart: they never share the project's environment.
 .venv-bench/.installed:
 	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q nonebot2 alt-profanity-check better-profanity </dev/null
+	@.venv-bench/bin/pip install -q -c constraints.txt $(TORCH_FROM) torch </dev/null
+	@.venv-bench/bin/pip install -q -c constraints.txt trl==1.12.0 </dev/null
 	@echo "Building llama-cpp-python, with a C++ compiler, for about ten minutes …"
 	@.venv-bench/bin/pip install -q llama-cpp-python==0.3.36 </dev/null >/dev/null 2>&1 || echo "llama-cpp-python could not be built: nothing is compared with it"
 	@touch $@

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ from ..feedback.values import (
     Task,
     new_id,
 )
+from ..garbage import collect_seldom
 from ..places import Person, Place
 from ..storage import open_store
 from ..stores import Store
@@ -55,10 +56,10 @@ WORDS = ("river", "castle", "number", "garden", "winter", "engine", "letter", "p
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: judgments in the dataset, the first ``timed`` of which are timed, and ballots of the leaderboard."""
+    """How much is measured: judgments, the first ``few`` of which are timed and exported alone, and ballots of the leaderboard."""
 
     judgments: int = 1_000_000
-    timed: int = 12_000
+    few: int = 10_000
     ballots: int = 100_000
 
 
@@ -171,63 +172,72 @@ async def begun(store: Store) -> Poll:
 
 
 async def bench(*, quick: bool = False) -> Report:
-    """Run it all; ``quick``: 3,000 judgments and a leaderboard of 10,000 ballots, without saying anything of larger ones."""
-    size = Size(judgments=3_000, timed=3_000, ballots=10_000) if quick else Size()
+    """Run it all; ``quick``: 9,000 judgments and a leaderboard of 10,000 ballots, without saying anything of larger ones."""
+    size = Size(judgments=9_000, few=3_000, ballots=10_000) if quick else Size()
     figures: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
-        await measure_ballots(folder, size, figures)
-        measure_export(folder, figures)
+        async with _opened(folder) as store:
+            poll = await begun(store)
+            seconds = await filled(poll, 0, size.few)
+            figures["ballots_per_second"] = figure(size.few / seconds, "1/s")
+        few = exported_apart(folder, "few")
+        async with _opened(folder) as store:
+            await filled(replace(poll, store=store), size.few, size.judgments)
+        many = exported_apart(folder, "many")
+    cost = (few["freeze_seconds"] + few["export_seconds"]) / few["rows"]
+    seconds = many["freeze_seconds"] + many["export_seconds"]
+    figures["export_rows"] = figure(many["rows"], "")
+    figures["freeze_seconds"] = figure(many["freeze_seconds"], "s")
+    figures["export_seconds"] = figure(many["export_seconds"], "s")
+    figures["export_rows_per_second"] = figure(many["rows"] / seconds, "1/s")
+    figures["export_rows_per_second_of_few"] = figure(1 / cost, "1/s")
+    figures["export_cost_growth"] = figure(seconds / many["rows"] / cost, "")
+    figures["export_peak_mb"] = figure(many["peak_mb"], "MB")
     measure_leaderboard(size.ballots, figures)
     return Report(bench="feedback", machine=machine(), figures=figures, ratios={}, missing=[])
 
 
-async def measure_ballots(folder: Path, size: Size, figures: dict[str, Figure]) -> None:
-    """Fill a database in ``folder`` with judgments, and add what storing the first of them took."""
-    async with _opened(folder) as store:
-        poll = await begun(store)
-        took, timed = 0.0, 0
-        tasks = -(-size.judgments // OVERLAP)
-        for first in range(0, tasks, PORTION // OVERLAP):
-            held = await poll.handed_out(first, min(PORTION // OVERLAP, tasks - first))
-            start = time.perf_counter()
-            await poll.judge(held)
-            if timed < size.timed:
-                took, timed = took + time.perf_counter() - start, timed + len(held)
-    figures["ballots_per_second"] = figure(timed / took, "1/s")
-    figures["judgments"] = figure(tasks * OVERLAP, "")
+async def filled(poll: Poll, first: int, last: int) -> float:
+    """Store judgments of number ``first`` up to ``last``, and return the seconds that storing them took, once handed out."""
+    took = 0.0
+    tasks = range(-(-first // OVERLAP), -(-last // OVERLAP))
+    portion = PORTION // OVERLAP
+    for start in range(tasks.start, tasks.stop, portion):
+        held = await poll.handed_out(start, min(portion, tasks.stop - start))
+        began = time.perf_counter()
+        await poll.judge(held)
+        took += time.perf_counter() - began
+    return took
 
 
-def measure_export(folder: Path, figures: dict[str, Figure]) -> None:
-    """Add what freezing and exporting all that is stored in ``folder`` takes, in a process of its own."""
+def exported_apart(folder: Path, name: str) -> dict[str, float]:
+    """Freeze and export all that is stored in ``folder``, in a process of its own."""
     done = subprocess.run(  # noqa: S603  ourselves
-        [sys.executable, "-m", "rostra.benches.feedback", str(folder)],
+        [sys.executable, "-m", "rostra.benches.feedback", str(folder), name],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise RuntimeError(f"the export failed: {done.stderr.strip()[-500:]}")
-    found = json.loads(done.stdout)
-    seconds = found["freeze_seconds"] + found["export_seconds"]
-    figures["freeze_seconds"] = figure(found["freeze_seconds"], "s")
-    figures["export_seconds"] = figure(found["export_seconds"], "s")
-    figures["export_rows_per_second"] = figure(found["rows"] / seconds, "1/s")
-    figures["export_peak_mb"] = figure(found["peak_mb"], "MB")
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
-async def exported(folder: Path) -> dict[str, float]:
+async def exported(folder: Path, name: str) -> dict[str, float]:
     """Freeze and export all that is stored in ``folder``; return rows, seconds and the most memory this process had."""
     from ..feedback.data.export import Order, export
     from ..feedback.data.freeze import Selection, Setting, freeze
 
+    collect_seldom()
     async with _opened(folder) as store:
         setting = Setting(work=folder / "work")
         start = time.perf_counter()
-        frozen = await freeze(store, "bench", Selection(), setting)
+        frozen = await freeze(store, name, Selection(), setting)
         middle = time.perf_counter()
         order = Order(splits=("train", "validation", "test"))
-        done = await export(store, frozen.dataset, order, folder / "out", setting=setting, scrubber=None)
+        done = await export(store, frozen.dataset, order, folder / name, setting=setting, scrubber=None)
         end = time.perf_counter()
     return {
         "rows": sum(file.rows for file in done.files),
@@ -269,4 +279,4 @@ async def _opened(folder: Path) -> AsyncGenerator[Store]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(exported(Path(sys.argv[1])))))
+    sys.stdout.write(json.dumps(asyncio.run(exported(Path(sys.argv[1]), sys.argv[2]))))
