@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from .actions import Append, Begin, Emit, Ending, Finish
 from .chat import FinishReason, Piece, Sampling
 from .clock import Clock
+from .eager import within
 from .errors import ModelError
 from .metering import metered
 from .prompts import RECALLED, Prompt, budget_of, fit, recent
@@ -53,7 +53,8 @@ def answer_with(
         finish: FinishReason = "stop"
         started = clock.monotonic()
         with metered(turn, model, prompt.tokens) as meter:
-            async with _closing(model.stream(prompt.messages, sampling)) as pieces:
+            pieces = model.stream(prompt.messages, sampling)
+            try:
                 piece = await _first(pieces, clock, first_token_seconds)
                 waited = clock.monotonic() - started
                 while piece is not None:
@@ -64,6 +65,10 @@ def answer_with(
                         await emit(action(reply=turn.reply, text=piece.text))
                     finish = piece.finish or finish
                     piece = await anext(pieces, None)
+            finally:
+                # An async generator must be closed by whoever stops reading it; other iterators have nothing to close.
+                if isinstance(pieces, AsyncGenerator):
+                    await pieces.aclose()
         text = "".join(said)
         turn.trace.note(
             "answer", "done", finish=finish, characters=len(text), first_piece_ms=round(waited * 1000)
@@ -109,18 +114,11 @@ def _what_answers(model: Model, sampling: Sampling) -> Mapping[str, str]:
     return {**known, "sampling_config": sampling_id(sampling)}
 
 
-@asynccontextmanager
-async def _closing(pieces: AsyncIterator[Piece]) -> AsyncGenerator[AsyncIterator[Piece]]:
-    # An async generator must be closed by whoever stops reading it; other iterators have nothing to close.
-    if isinstance(pieces, AsyncGenerator):
-        async with aclosing(cast("AsyncGenerator[Piece]", pieces)) as generator:
-            yield generator
-    else:
-        yield pieces
-
-
 async def _first(pieces: AsyncIterator[Piece], clock: Clock, seconds: float | None) -> Piece | None:
     if seconds is None:
         return await anext(pieces, None)
-    async with clock.timeout(seconds):
-        return await anext(pieces, None)
+    return await within(clock, seconds, _next(pieces))
+
+
+async def _next(pieces: AsyncIterator[Piece]) -> Piece | None:
+    return await anext(pieces, None)

@@ -16,6 +16,7 @@ from .events import Attachment
 Count = Callable[[str], int]
 
 _LABEL = re.compile(r"^\[attachment: (.*)\]$", re.MULTILINE)
+_BEGINS = "[attachment: "
 _LIKE_A_LABEL = re.compile(r"^(?=\[attachment: )", re.MULTILINE)
 _UNFIT = re.compile(r"[\[\]\x00-\x1f\x7f\x85\u2028\u2029]+")
 
@@ -45,6 +46,8 @@ def joined(words: str, attachments: Sequence[Attachment]) -> str:
 
     What only looks like the line above an attachment is moved in by a space.
     """
+    if not attachments and _BEGINS not in words:
+        return words
     read = [one for one in attachments if one.text is not None]
     pieces = [words and _LIKE_A_LABEL.sub(" ", words)]
     for one in read:
@@ -55,7 +58,7 @@ def joined(words: str, attachments: Sequence[Attachment]) -> str:
 
 def parts(question: str) -> tuple[str, tuple[Part, ...]]:
     """Return the person's words and the attachments that `joined` made ``question`` of."""
-    labels = list(_LABEL.finditer(question))
+    labels = list(_LABEL.finditer(question)) if _BEGINS in question else []
     if not labels:
         return question, ()
     ends = [*(label.start() for label in labels[1:]), len(question)]

@@ -48,6 +48,8 @@ class FrontDesk:
         self.quotas = Quotas(drawer=store, spendings=store, clock=SystemClock())
         """Those that owners set; whoever knows the configuration puts its own here, too."""
         self._chosen: OrderedDict[Place, Mapping[str, str]] = OrderedDict()
+        self._last: tuple[Place, Mapping[str, str]] | None = None
+        self._changes = 0
         self.stopper: Callable[[Place], int] = lambda _: 0
         """Ends what is under way in a place; set by whoever runs the turns."""
         self.confirmer: Decide = _nothing_asked
@@ -62,7 +64,8 @@ class FrontDesk:
 
     async def personas(self, place: Place) -> Mapping[str, str]:
         # What somebody made never stands in for one of the configuration.
-        return {**self._personas, **await self._made(place)}
+        made = await self._made(place)
+        return {**self._personas, **made} if made else self._personas
 
     async def keep_persona(self, turn: Turn, name: str, prompt: str) -> None:
         if name in self._personas or name == "default":
@@ -90,15 +93,24 @@ class FrontDesk:
         await self._audit(turn, "remove quota", {"name": name})
 
     async def chosen(self, place: Place) -> Mapping[str, str]:
+        last = self._last
+        if last is not None and last[0] is place:  # one turn asks for it more than once
+            return last[1]
+        changes = self._changes
         found: dict[str, str] = {}
         for _, wider in around(place):
-            found |= await self._chosen_at(wider)
+            chosen = self._chosen.get(wider)
+            found |= await self._chosen_at(wider) if chosen is None else chosen
+        if changes == self._changes:
+            self._last = (place, found)
         return found
 
     async def choose(self, turn: Turn, name: str, value: str | None, scope: Scope = "channel") -> None:
         place = at(turn.place, scope)
         await self._store.choose(place, name, value)
         self._chosen.pop(place, None)
+        self._last = None
+        self._changes += 1
         # The place of a direct message tells whose it is; the reply leads to it for as long as it is kept.
         await self._audit(turn, f"choose {name}", {"value": value or "default", "scope": scope})
 
@@ -154,12 +166,18 @@ class FrontDesk:
 
     async def _made(self, place: Place) -> Mapping[str, str]:
         made = await self._wardrobe.of(place)
+        if not made:
+            return made
         return {name: prompt for name, prompt in made.items() if name not in self._personas}
 
     async def _chosen_at(self, place: Place) -> Mapping[str, str]:
         found = self._chosen.get(place)
         if found is None:
-            found = self._chosen[place] = await self._store.choices(place)
+            changes = self._changes
+            found = await self._store.choices(place)
+            if changes != self._changes:  # it may have been read before the change
+                return found
+            self._chosen[place] = found
             if len(self._chosen) > REMEMBERED:
                 self._chosen.popitem(last=False)
         return found

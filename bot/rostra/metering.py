@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import cast
 
 from .chat import Piece, Usage
@@ -52,23 +51,24 @@ class Meter:
         return most_of(self._model, self._prompt, written)
 
 
-@contextmanager
-def metered(turn: Turn, model: Model, prompt: int) -> Generator[Meter]:
+class metered:  # noqa: N801  it is used like a function
     """Put what the question of ``turn`` took into its trace, also where the answer is broken off.
 
     A model that fails before it has said anything took nothing.
     """
-    meter = Meter(model, prompt)
-    try:
-        yield meter
-    except ModelError:
-        if not meter.empty:
-            turn.trace.used.append(meter.usage())
-        raise
-    except BaseException:
-        turn.trace.used.append(meter.usage())
-        raise
-    turn.trace.used.append(meter.usage())
+
+    __slots__ = ("_meter", "_turn")
+
+    def __init__(self, turn: Turn, model: Model, prompt: int) -> None:
+        self._turn = turn
+        self._meter = Meter(model, prompt)
+
+    def __enter__(self) -> Meter:
+        return self._meter
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, where: object) -> None:
+        if not (self._meter.empty and kind is not None and issubclass(kind, ModelError)):
+            self._turn.trace.used.append(self._meter.usage())
 
 
 def added(one: Usage, other: Usage) -> Usage:

@@ -101,7 +101,7 @@ def fit(
     left -= sum(map(cost, noted))
     past = [read(said) if said.role == "user" else said for said in history]
     costs = list(map(cost, past))
-    first = _first(past, costs, left - max(0, budget // ASKING - cost(asked)))
+    first = _first(past, costs, left - max(0, budget // ASKING - cost(asked))) if past else 0
     left -= sum(costs[first:])
     return Prompt(
         messages=(*head, *noted, *past[first:], asked),

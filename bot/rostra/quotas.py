@@ -139,6 +139,8 @@ class Quotas:
 
     async def of(self, person: Person, permission: Permission, place: Place, answerer: str) -> Sequence[Held]:
         """Return the quotas that hold for a question, each with what counts. Raises `StoreError`."""
+        if not self._configured and not await self.set_in(place):
+            return ()
         return [
             Held(quota=one, share=self._share(one, person, place, answerer))
             for one in await self.all(place)

@@ -31,10 +31,13 @@ class Routes:
 
     def __init__(self, routes: Sequence[Route] = ()) -> None:
         self._routes = (*routes, Route())
+        self._only = None if routes else self._routes[0]
         self._found: dict[Place, Route] = {}
 
     def of(self, place: Place) -> Route:
         """Return the route of ``place``; the one after all others fits everything."""
+        if self._only is not None:
+            return self._only
         found = self._found.get(place)
         if found is None:
             found = next(route for route in self._routes if fits(place, route.place))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
@@ -17,9 +16,9 @@ def at(place: Place, scope: Scope) -> Place:
     """Return the place that stands for all of ``scope`` around ``place``. Raises `ValueError` if there is no such thing."""
     match scope:
         case "workspace" if place.workspace:
-            return replace(place, channel="", thread=None)
+            return Place(adapter=place.adapter, workspace=place.workspace, channel="")
         case "channel":
-            return replace(place, thread=None)
+            return Place(adapter=place.adapter, workspace=place.workspace, channel=place.channel)
         case "thread" if place.thread is not None:
             return place
         case _:

@@ -50,6 +50,8 @@ def split(text: str, limit: int) -> Sequence[str]:
     last stay as they are. Every piece closes the code blocks that are open in it.
     Raises `ValueError` if ``limit`` is too low.
     """
+    if SHORTEST <= limit >= len(text) and "```" not in text and "~~~" not in text:
+        return [text] if text.strip() else []
     return [cut.of(text) for cut in cuts(text, limit)]
 
 

@@ -18,7 +18,7 @@ from rostra.turns import Handler, Turn
 from rostra.verdicts import Decision, Passage, Span, Verdict
 
 from .cache import Cache
-from .combine import ask_now
+from .combine import AT_ONCE, ask_now
 from .hearing import Hearing, Patience
 from .language import plain_language_of
 from .masking import mask
@@ -129,6 +129,9 @@ class Moderation:
         policy = self._policy(passage.place)
         if policy is None:
             return self._lost(passage)
+        fine = policy.fine(verdicts)
+        if fine is not None:
+            return fine
         language = self._tongue(passage.text, policy) if self._traits(policy).languages else UNKNOWN
         return policy.rule(verdicts, passage, language)
 
@@ -152,20 +155,22 @@ class Moderation:
     def rule_now(self, passage: Passage) -> Ruling | None:
         """Return the ruling if nobody has to be waited for, else None. Never raises."""
         policy = self._policy(passage.place)
-        if policy is not None and self._traits(policy).judged:
+        if policy is None:
+            return self._lost(passage)
+        if self.panel.slow or len(passage.text) > AT_ONCE or self._traits(policy).judged:
             return None
-        hearing = self._hearing(passage)
-        return self._lost(passage) if hearing is None else hearing.now()
+        verdicts = ask_now(self.panel.quick, passage, policy)
+        fine = policy.fine(verdicts)
+        if fine is not None and not len(self._tally):
+            return fine
+        return self._hearing(passage, policy).now(verdicts)
 
     async def rule(self, passage: Passage, heard: Sequence[Verdict] = ()) -> Ruling:
         """Return the ruling of everybody. ``heard``: what `hear` has returned for all of this text. Never raises."""
-        hearing = self._hearing(passage)
-        return self._lost(passage) if hearing is None else await hearing.rule(heard)
-
-    def _hearing(self, passage: Passage) -> Hearing | None:
         policy = self._policy(passage.place)
-        if policy is None:
-            return None
+        return self._lost(passage) if policy is None else await self._hearing(passage, policy).rule(heard)
+
+    def _hearing(self, passage: Passage, policy: Policy) -> Hearing:
         return Hearing(
             passage=passage,
             panel=self.panel,

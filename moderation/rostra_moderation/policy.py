@@ -136,8 +136,9 @@ class Policy:
 
     def rule(self, verdicts: Sequence[Verdict], passage: Passage, language: str = "") -> Ruling:
         """Do what `decide` does, and say what the decision rests on and what follows."""
-        if len(verdicts) == 1 and _clean(verdicts[0]):
-            return self._allowed(verdicts[0].source)
+        fine = self.fine(verdicts)
+        if fine is not None:
+            return fine
         ruling = self.alone(verdicts, passage, language)
         if self._shadow:
             ruling = _watched(ruling)
@@ -145,6 +146,12 @@ class Policy:
             name, other = self._beside
             ruling = _compared(ruling, name, other.alone(verdicts, passage, language))
         return ruling
+
+    def fine(self, verdicts: Sequence[Verdict]) -> Ruling | None:
+        """Return the ruling where there is one verdict, which found nothing at all: it is the same for everybody."""
+        if len(verdicts) == 1 and _clean(verdicts[0]):
+            return self._allowed(verdicts[0].source)
+        return None
 
     def certain(self, verdict: Verdict, passage: Passage, language: str = "") -> bool:
         """Say whether ``verdict`` alone blocks, whatever others say: then nobody else needs to be asked."""

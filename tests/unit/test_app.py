@@ -44,8 +44,7 @@ def settings_of(folder: Path, toml: str) -> Settings:
     file = folder / "rostra.toml"
     file.write_text(
         '[storage]\nurl = "memory:"\n[models.canned]\nkind = "canned"\notherwise = "Fine."\n'
-        + "[feedback]\nthumbs = false\n"
-        + dedent(toml)
+        "[feedback]\nthumbs = false\n" + dedent(toml)
     )
     return load(file, {"ROSTRA_DATA": str(folder / "data")})
 

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from rostra.actions import Action, Append, Begin, Emit, Finish, Retract, Typing
 from rostra.errors import StoreError
-from rostra.stages.presence import presence
+from rostra.stages.presence import AFTER, presence
 from rostra.testing.clock import ManualClock, settle
 from rostra.testing.stages import a_turn
 from rostra.turns import Turn
@@ -105,15 +105,17 @@ async def test_what_a_handler_stumbles_over_after_a_block_is_logged_without_its_
 
 async def test_signals_of_typing_pass_and_end_with_the_answer() -> None:
     async def inner(turn: Turn, emit: Emit) -> None:
-        await settle()
+        await clock.sleep(2 * AFTER)
         await saying("Fine. ", BAD)(turn, emit)
 
     clock = ManualClock()
+    passing = asyncio.ensure_future(clock.advance(2 * AFTER))
     actions, _ = await run(moderation(Censor(), clock=clock), presence(clock)(inner))
     assert actions == [
         Typing(reply="r1"),
         Finish(reply="r1", text=refusal("hate"), ending="content_filter"),
     ]
+    await passing
 
 
 async def test_an_error_inside_keeps_what_was_judged_in_the_trace() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rostra.benches.report import Figure, Report, figure, machine, peak_mb
-from rostra.garbage import collect_seldom
+from rostra.benches.report import Figure, Report, figure, machine
 
 
 async def bench(*, quick: bool = False) -> Report:
     """Run both halves. ``quick`` measures a sixth of it, once."""
-    collect_seldom()
     measured: dict[str, float] = {}
     missing: list[str] = []
     try:
@@ -28,7 +26,7 @@ async def bench(*, quick: bool = False) -> Report:
     return Report(
         bench="adapters",
         machine=machine(),
-        figures={**_figures(measured), "peak_memory_mb": figure(peak_mb(), "MB")},
+        figures=_figures(measured),
         ratios={name: round(value, 2) for name, value in measured.items() if "_vs_" in name},
         missing=missing,
     )
@@ -36,7 +34,7 @@ async def bench(*, quick: bool = False) -> Report:
 
 def _figures(measured: Mapping[str, float]) -> Mapping[str, Figure]:
     """Return what is no ratio, each with the unit that its name ends in."""
-    units = {"_ms": "ms", "_per_second": "1/s"}
+    units = {"_ms": "ms", "_per_second": "1/s", "_mb": "MB"}
     return {
         name: figure(value, next((unit for end, unit in units.items() if name.endswith(end)), ""))
         for name, value in measured.items()

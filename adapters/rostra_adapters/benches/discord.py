@@ -2,8 +2,8 @@
 
 Both answer each mention with one message, and each ``/ask`` with a deferred response that is then filled in, for a
 Discord in another process. The bot has a canned model, rules moderation, history and limits; the bare client echoes.
-Rates are by processor time of this process, so that neighbours on the machine do not count, except with durability on,
-where waiting for the disk is the point.
+Rates are by processor time of the contender's process, in which nothing else runs, except with durability on, where waiting
+for the disk is the point: see ``docs/why/adapters.md``.
 """
 
 from __future__ import annotations
@@ -11,68 +11,78 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
-import time
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rostra.app import App, open_app
 from rostra.benches.report import percentile
-from rostra.config import Settings
 
 from .discord_load import ANSWER
+from .told import told
+
+if TYPE_CHECKING:
+    from rostra.app import App  # a bare client has nothing of it in its process
 
 EVENTS, COMMANDS, ROUNDS = 1_000, 400, 5
 QUICK_EVENTS, QUICK_COMMANDS = 150, 100
 AT_ONCE = 50
 """Questions under way at any time."""
 
+WARM = 200
+"""Mentions before the measuring begins: roles, routes and code are known from there on."""
+
 Where: TypeAlias = Mapping[str, str]
-Contender: TypeAlias = Callable[[Where], AbstractAsyncContextManager[None]]
+Contender: TypeAlias = Callable[[Where], AbstractAsyncContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Events a second by processor and by clock, and the seconds until each command was acknowledged."""
+    """Events a second by processor and by clock, the seconds until each command was acknowledged, and MB at most."""
 
     by_processor: float
     by_clock: float
     acknowledged: tuple[float, ...]
+    memory: float
 
 
 async def measure(quick: bool) -> Mapping[str, float]:  # noqa: FBT001  what the bench of all adapters calls
-    """Return figures by name: ``…_per_second``, ``…_ms``, and ratios ``…_vs_…``."""
+    """Return figures by name: ``…_per_second``, ``…_ms``, ``…_mb``, and ratios ``…_vs_…``.
+
+    Raises `ModuleNotFoundError` without discord.py.
+    """
+    import_module("discord")
     events, commands, rounds = (QUICK_EVENTS, QUICK_COMMANDS, 1) if quick else (EVENTS, COMMANDS, ROUNDS)
-    await run(bare, events // 10, commands // 10)  # warm up
-    measured = [await _round(events, commands) for _ in range(rounds)]
+    measured = [await _round(events, commands, number) for number in range(rounds)]
     return {name: statistics.median(one[name] for one in measured) for name in measured[0]}
 
 
-async def _round(events: int, commands: int) -> Mapping[str, float]:
+async def _round(events: int, commands: int, number: int) -> Mapping[str, float]:
     """Measure each once, one right after the other: what slows the machine down slows all of them."""
-    theirs = await run(bare, events, commands)
-    typing = await run(bare_that_types, events, commands)
-    ours = await run(in_memory, events, commands)
-    kept = await run(durable, events, commands)
+    names = list(CONTENDERS)
+    first = number % len(names)  # nobody is always the one to follow another
+    runs = {name: await run(name, events, commands) for name in names[first:] + names[:first]}
+    theirs, replying = runs["bare"], runs["bare_that_replies"]
+    ours, kept = runs["in_memory"], runs["durable"]
     return {
         "discord_per_second": ours.by_processor,
         "discord_durable_per_second": kept.by_clock,
         "bare_discordpy_per_second": theirs.by_processor,
-        "bare_discordpy_with_typing_per_second": typing.by_processor,
+        "bare_discordpy_that_replies_per_second": replying.by_processor,
         "discord_ack_p50_ms": _ms(kept, 50),
         "discord_ack_p99_ms": _ms(kept, 99),
+        "discord_memory_ack_p50_ms": _ms(ours, 50),
         "discord_memory_ack_p99_ms": _ms(ours, 99),
         "bare_discordpy_ack_p50_ms": _ms(theirs, 50),
         "bare_discordpy_ack_p99_ms": _ms(theirs, 99),
+        "discord_peak_memory_mb": max(ours.memory, kept.memory),
         "discord_vs_bare_discordpy": ours.by_processor / theirs.by_processor,
-        "discord_vs_bare_discordpy_with_typing": ours.by_processor / typing.by_processor,
+        "discord_vs_bare_discordpy_that_replies": ours.by_processor / replying.by_processor,
         "discord_vs_bare_discordpy_by_clock": ours.by_clock / theirs.by_clock,
-        "discord_durable_vs_bare_discordpy": kept.by_clock / theirs.by_clock,
+        "discord_durable_vs_bare_discordpy_by_clock": kept.by_clock / theirs.by_clock,
     }
 
 
@@ -80,62 +90,41 @@ def _ms(run: Run, percent: int) -> float:
     return percentile(run.acknowledged, percent) * 1000
 
 
-async def run(contender: Contender, events: int, commands: int) -> Run:
-    """Let one contender answer ``events`` mentions, then ``commands`` commands."""
-    async with _discord() as (process, where), contender(where):
-        await _told(process, f"mentions {AT_ONCE} {AT_ONCE}")  # roles, routes and code are known from here on
-        start = time.process_time()
-        done = await _told(process, f"mentions {AT_ONCE} {events}")
-        spent = time.process_time() - start
-        commanded = await _told(process, f"commands {AT_ONCE} {commands}")
+async def run(name: str, events: int, commands: int) -> Run:
+    """Let the contender of this name answer ``events`` mentions, then ``commands`` commands."""
+    async with (
+        told("discord_load", str(AT_ONCE)) as load,
+        told("contender", "discord", name, json.dumps(load.first)) as contender,
+    ):
+        await load.tell(f"mentions {AT_ONCE} {WARM}")
+        before = await contender.tell("taken")
+        done = await load.tell(f"mentions {AT_ONCE} {events}")
+        after = await contender.tell("taken")
+        commanded = await load.tell(f"commands {AT_ONCE} {commands}")
     return Run(
-        by_processor=events / spent,
+        by_processor=events / (after["processor"] - before["processor"]),
         by_clock=events / done["seconds"],
         acknowledged=tuple(commanded["acknowledged"]),
+        memory=after["memory"],
     )
-
-
-@asynccontextmanager
-async def _discord() -> AsyncGenerator[tuple[Process, Where]]:
-    command = (sys.executable, "-m", "rostra_adapters.benches.discord_load", str(AT_ONCE))
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=2**24)
-    try:
-        yield process, await _line(process)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()
-
-
-async def _told(process: Process, line: str) -> Any:
-    if process.stdin is None:
-        raise RuntimeError("no pipe to the load")
-    process.stdin.write(f"{line}\n".encode())
-    return await _line(process)
-
-
-async def _line(process: Process) -> Any:
-    if process.stdout is None or not (line := await process.stdout.readline()):
-        raise RuntimeError("the load ended; it says why above")
-    return json.loads(line)
 
 
 @asynccontextmanager
 async def bare(where: Where) -> AsyncGenerator[None]:
     """Run discord.py as its own examples do."""
-    async with _echoing(where, types=False):
+    async with _echoing(where, replies=False):
         yield
 
 
 @asynccontextmanager
-async def bare_that_types(where: Where) -> AsyncGenerator[None]:
-    """Run discord.py with a typing indicator before each answer, as our bot shows one."""
-    async with _echoing(where, types=True):
+async def bare_that_replies(where: Where) -> AsyncGenerator[None]:
+    """Run discord.py with answers that refer to the question, as ours do: Discord sends it back with each of them."""
+    async with _echoing(where, replies=True):
         yield
 
 
 @asynccontextmanager
-async def _echoing(where: Where, *, types: bool) -> AsyncGenerator[None]:
+async def _echoing(where: Where, *, replies: bool) -> AsyncGenerator[None]:
     import discord
     from discord import app_commands
     from discord.gateway import DiscordWebSocket
@@ -147,9 +136,11 @@ async def _echoing(where: Where, *, types: bool) -> AsyncGenerator[None]:
             await tree.sync()
 
         async def on_message(self, message: discord.Message) -> None:
-            if message.author != self.user:
-                if types:
-                    await message.channel.typing()
+            if message.author == self.user:
+                return
+            if replies:
+                await message.reply(ANSWER, mention_author=False)
+            else:
                 await message.channel.send(ANSWER)
 
     client = Echo(intents=discord.Intents.default())
@@ -190,6 +181,9 @@ async def durable(where: Where) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def _bot(where: Where, url: str) -> AsyncGenerator[App]:
+    from rostra.app import open_app
+    from rostra.config import Settings
+
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.model_validate(
             {
@@ -211,3 +205,12 @@ async def _bot(where: Where, url: str) -> AsyncGenerator[App]:
 async def _stopped(app: App, running: asyncio.Future[None]) -> None:
     app.stop()
     await running
+
+
+CONTENDERS: Mapping[str, Contender] = {
+    "bare": bare,
+    "in_memory": in_memory,
+    "bare_that_replies": bare_that_replies,
+    "durable": durable,
+}
+"""In this order, so that the two that are compared follow one another."""

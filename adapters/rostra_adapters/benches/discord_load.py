@@ -8,12 +8,13 @@ acknowledgements and all of it took. ``KIND`` is ``mentions`` or ``commands``: t
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Mapping
 
 from rostra.testing.discord_server import Channel, DiscordServer, Post
+
+from .told import answering
 
 ANSWER = "One more than you said."
 """What ends the answer of every contender."""
@@ -69,16 +70,14 @@ async def main() -> None:
     load = Load(server)
     load.open(int(sys.argv[1]))
     async with server.listening():
-        _say({"api": server.api, "gateway": server.gateway_url, "token": server.token})
-        while line := await asyncio.to_thread(sys.stdin.readline):
+        where = {"api": server.api, "gateway": server.gateway_url, "token": server.token}
+
+        async def answer(line: str) -> Mapping[str, object]:
             await server.until_connected()
             kind, at_once, events = line.split()
-            _say(await load.run(kind, int(at_once), int(events)))
+            return await load.run(kind, int(at_once), int(events))
 
-
-def _say(values: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
+        await answering(where, answer)
 
 
 if __name__ == "__main__":

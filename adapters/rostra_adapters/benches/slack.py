@@ -1,8 +1,9 @@
 """What the Slack adapter costs: events a second and acknowledgements, through the whole bot and through bare slack_bolt.
 
 Both answer each mention with one message in its thread, over Socket Mode, from a Slack in another process. The bot has a
-canned model, rules moderation, history and limits; bare slack_bolt echoes. Rates are by processor time of this process, so
-that neighbours on the machine do not count, except with durability on, where waiting for the disk is the point.
+canned model, rules moderation, history and limits; bare slack_bolt echoes. Rates are by processor time of the contender's
+process, in which nothing else runs, except with durability on, where waiting for the disk is the point: see
+``docs/why/adapters.md``.
 """
 
 from __future__ import annotations
@@ -10,58 +11,65 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
-import time
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rostra.app import App, open_app
 from rostra.benches.report import percentile
-from rostra.config import Settings
+
+from .told import told
+
+if TYPE_CHECKING:
+    from rostra.app import App  # bare slack_bolt has nothing of it in its process
 
 EVENTS, QUICK = 1_000, 150
 WINDOW = 50
 """Questions at once."""
+WARM = 200
+"""Questions before the measuring begins: roles, channels and code are known from there on."""
 ROUNDS = 5
 
 Where: TypeAlias = Mapping[str, str]
-Contender: TypeAlias = Callable[[Where], AbstractAsyncContextManager[None]]
+Contender: TypeAlias = Callable[[Where], AbstractAsyncContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Events a second by processor and by clock, and seconds until each was acknowledged."""
+    """Events a second by processor and by clock, the seconds until each was acknowledged, and MB at most."""
 
     by_processor: float
     by_clock: float
     acknowledged: tuple[float, ...]
+    memory: float
 
 
 async def measure(quick: bool) -> Mapping[str, float]:  # noqa: FBT001  what the bench of all adapters calls
-    """Return figures by name: ``…_per_second``, ``…_ms``, and the ratio ``slack_vs_bare_bolt``."""
+    """Return figures by name: ``…_per_second``, ``…_ms``, ``…_mb``, and ratios ``…_vs_…``.
+
+    Raises `ModuleNotFoundError` without slack_bolt.
+    """
+    import_module("slack_bolt")
     events, rounds = (QUICK, 1) if quick else (EVENTS, ROUNDS)
-    await run(bare, events // 10, WINDOW)  # warm up
-    measured = [await _round(events) for _ in range(rounds)]
+    measured = [await _round(events, number) for number in range(rounds)]
     figures = {name: statistics.median(one[name] for one in measured) for name in measured[0]}
-    burst = await run(durable, events, events)
+    burst = await run("durable", events, events)
     return figures | {
         "slack_burst_ack_p50_ms": _ms(burst, 50),
         "slack_burst_ack_p99_ms": _ms(burst, 99),
     }
 
 
-async def _round(events: int) -> Mapping[str, float]:
+async def _round(events: int, number: int) -> Mapping[str, float]:
     """Measure each once, one right after the other: what slows the machine down slows all of them."""
-    theirs = await run(bare, events, WINDOW)
-    pooled = await run(bare_with_session, events, WINDOW)
-    ours = await run(in_memory, events, WINDOW)
-    streamed = await run(streaming, events, WINDOW)
-    kept = await run(durable, events, WINDOW)
+    names = list(CONTENDERS)
+    first = number % len(names)  # nobody is always the one to follow another
+    runs = {name: await run(name, events, WINDOW) for name in names[first:] + names[:first]}
+    theirs, pooled = runs["bare"], runs["bare_with_session"]
+    ours, streamed, kept = runs["in_memory"], runs["streaming"], runs["durable"]
     return {
         "slack_per_second": ours.by_processor,
         "slack_streamed_per_second": streamed.by_processor,
@@ -70,11 +78,14 @@ async def _round(events: int) -> Mapping[str, float]:
         "bare_bolt_with_session_per_second": pooled.by_processor,
         "slack_ack_p50_ms": _ms(kept, 50),
         "slack_ack_p99_ms": _ms(kept, 99),
+        "slack_memory_ack_p50_ms": _ms(ours, 50),
         "slack_memory_ack_p99_ms": _ms(ours, 99),
         "bare_bolt_ack_p50_ms": _ms(theirs, 50),
         "bare_bolt_ack_p99_ms": _ms(theirs, 99),
+        "slack_peak_memory_mb": max(ours.memory, kept.memory),
         "slack_vs_bare_bolt": ours.by_processor / theirs.by_processor,
         "slack_vs_bare_bolt_with_session": ours.by_processor / pooled.by_processor,
+        "slack_vs_bare_bolt_by_clock": ours.by_clock / theirs.by_clock,
     }
 
 
@@ -82,43 +93,22 @@ def _ms(of: Run, percent: int) -> float:
     return percentile(of.acknowledged, percent) * 1000
 
 
-async def run(contender: Contender, events: int, window: int) -> Run:
-    """Let one contender answer ``events`` questions, ``window`` at once."""
-    async with _slack() as (process, where), contender(where):
-        await _told(process, f"{window} {window}")  # roles, channels and code are known from here on
-        start = time.process_time()
-        done = await _told(process, f"{window} {events}")
-        spent = time.process_time() - start
+async def run(name: str, events: int, window: int) -> Run:
+    """Let the contender of this name answer ``events`` questions, ``window`` at once."""
+    async with (
+        told("slack_load") as load,
+        told("contender", "slack", name, json.dumps(load.first)) as contender,
+    ):
+        await load.tell(f"{WINDOW} {WARM}")
+        before = await contender.tell("taken")
+        done = await load.tell(f"{window} {events}")
+        after = await contender.tell("taken")
     return Run(
-        by_processor=events / spent,
+        by_processor=events / (after["processor"] - before["processor"]),
         by_clock=events / done["seconds"],
         acknowledged=tuple(done["acknowledged"]),
+        memory=after["memory"],
     )
-
-
-@asynccontextmanager
-async def _slack() -> AsyncGenerator[tuple[Process, Where]]:
-    command = (sys.executable, "-m", "rostra_adapters.benches.slack_load")
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=2**24)
-    try:
-        yield process, await _line(process)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()
-
-
-async def _told(process: Process, line: str) -> Any:
-    if process.stdin is None:
-        raise RuntimeError("no pipe to the load")
-    process.stdin.write(f"{line}\n".encode())
-    return await _line(process)
-
-
-async def _line(process: Process) -> Any:
-    if process.stdout is None or not (line := await process.stdout.readline()):
-        raise RuntimeError("the load ended; it says why above")
-    return json.loads(line)
 
 
 @asynccontextmanager
@@ -185,6 +175,9 @@ async def durable(where: Where) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def _bot(where: Where, url: str, *, stream: str) -> AsyncGenerator[App]:
+    from rostra.app import open_app
+    from rostra.config import Settings
+
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.model_validate(
             {
@@ -206,3 +199,13 @@ async def _bot(where: Where, url: str, *, stream: str) -> AsyncGenerator[App]:
 async def _stopped(app: App, running: asyncio.Future[None]) -> None:
     app.stop()
     await running
+
+
+CONTENDERS: Mapping[str, Contender] = {
+    "bare": bare,
+    "in_memory": in_memory,
+    "bare_with_session": bare_with_session,
+    "streaming": streaming,
+    "durable": durable,
+}
+"""In this order, so that the two that are compared follow one another."""

@@ -7,11 +7,11 @@ that many questions, ``window`` of them at once, and prints how long acknowledge
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Mapping, Sequence
 
 from rostra.testing.slack_server import Delivery, SlackServer
+
+from .told import answering
 
 PEOPLE = 50
 ENDS = {"chat.postMessage", "chat.stopStream"}
@@ -51,7 +51,9 @@ class Load:
     def _ask(self) -> None:
         self._asked += 1
         person = self._people[self._asked % PEOPLE]
-        person.mention("C1", f"What is {self._asked % 1_000} plus one?")  # some numbers are codes that rules refuse
+        person.mention(
+            "C1", f"What is {self._asked % 1_000} plus one?"
+        )  # some numbers are codes that rules refuse
 
     def _answers(self) -> int:
         calls = self._server.calls[self._seen :]
@@ -64,17 +66,14 @@ async def main() -> None:
     async with SlackServer(patience=120) as server:
         server.world.subscribed -= {"message.channels"}  # one event for each question
         where = {"api": server.api, "bot_token": server.bot_token, "app_token": server.app_token}
-        _say(where)
         load = Load(server)
-        while line := await asyncio.to_thread(sys.stdin.readline):
+
+        async def answer(line: str) -> Mapping[str, object]:
             await server.until_connected()
             window, events = map(int, line.split())
-            _say(await load.run(window, events))
+            return await load.run(window, events)
 
-
-def _say(values: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
+        await answering(where, answer)
 
 
 if __name__ == "__main__":

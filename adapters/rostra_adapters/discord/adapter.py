@@ -65,10 +65,7 @@ class Discord:
         self._voice = Voice(settings, services.clock, memory, self._budget)
         self._client: Client | None = None
         self._logging_in = asyncio.Lock()
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
+        self.capabilities = Capabilities(
             edit=True,
             delete=True,
             nonce=True,
@@ -77,7 +74,7 @@ class Discord:
             files=True,
             typing=True,
             length=LENGTH,
-            interval=self.settings.edit_seconds,
+            interval=settings.edit_seconds,
         )
 
     async def run(self, accept: Accept) -> None:
@@ -103,10 +100,12 @@ class Discord:
             await self.close()
 
     async def perform(self, address: Address, action: Action, key: str) -> Receipt:
-        try:
-            client = await self.client()
-        except ConfigError as error:
-            raise AdapterError(str(error)) from None
+        client = self._client
+        if client is None or not _ready(client):
+            try:
+                client = await self.client()
+            except ConfigError as error:
+                raise AdapterError(str(error)) from None
         return await self._voice.perform(client, address, action, key)
 
     def make(self) -> Client:
@@ -118,7 +117,7 @@ class Discord:
     async def client(self) -> Client:
         """Return a client that is logged in: Discord can be spoken to before it is listened to, and after."""
         async with self._logging_in:
-            if self._client is not None and self._client.user is not None and not self._client.is_closed():
+            if self._client is not None and _ready(self._client):
                 return self._client
             client = self.make()
             try:
@@ -135,3 +134,8 @@ class Discord:
             with suppress(TimeoutError):
                 async with self._services.clock.timeout(CLOSING):
                     await client.close()
+
+
+def _ready(client: Client) -> bool:
+    """Say whether Discord can be spoken to through ``client``."""
+    return client.user is not None and not client.is_closed()

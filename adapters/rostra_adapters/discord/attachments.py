@@ -92,6 +92,8 @@ async def attached(
     found: Sequence[discord.Attachment], reading: Reading, clock: Clock
 ) -> tuple[Attachment, ...]:
     """Return what was attached, with the text of what is text and not too much."""
+    if not found:
+        return ()
     texts: dict[int, str | None] = {}
     try:
         async with clock.timeout(READING):

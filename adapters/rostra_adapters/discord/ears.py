@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import discord
@@ -36,6 +34,35 @@ REACTIONS = 10_000
 _Toggle: TypeAlias = tuple[str, str, str]
 
 
+class _Turns:
+    """Those who take turns in a channel, one at a time; it is forgotten with the last of them."""
+
+    __slots__ = ("_all", "_channel", "_lock", "_users")
+
+    def __init__(self, every: dict[str, _Turns], channel: str) -> None:
+        self._all = every
+        self._channel = channel
+        self._lock = asyncio.Lock()
+        self._users = 0
+
+    async def __aenter__(self) -> None:
+        self._users += 1
+        try:
+            await self._lock.acquire()
+        except BaseException:
+            self._left()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._lock.release()
+        self._left()
+
+    def _left(self) -> None:
+        self._users -= 1
+        if not self._users:
+            del self._all[self._channel]
+
+
 class Ears:
     """Makes events of what discord.py dispatches, and offers them to the bot until it has taken them."""
 
@@ -46,7 +73,7 @@ class Ears:
         self.memory = memory
         self.accept: Accept | None = None
         """Where events go; None while the bot does not run."""
-        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._turns: dict[str, _Turns] = {}
         self._reactions: OrderedDict[_Toggle, tuple[bool, str]] = OrderedDict()
 
     async def take(self, event: Event) -> Accepted | Duplicate | None:
@@ -64,20 +91,12 @@ class Ears:
         log.error("event given up", adapter=self.name, kind=type(event).__name__)
         return None
 
-    @asynccontextmanager
-    async def in_turn(self, channel: str) -> AsyncGenerator[None]:
+    def in_turn(self, channel: str) -> _Turns:
         """Let what came first through ``channel`` be first: reading an attachment takes time."""
-        lock, users = self._turns.get(channel, (asyncio.Lock(), 0))
-        self._turns[channel] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._turns[channel]
-            if users == 1:
-                del self._turns[channel]
-            else:
-                self._turns[channel] = lock, users - 1
+        found = self._turns.get(channel)
+        if found is None:
+            found = self._turns[channel] = _Turns(self._turns, channel)
+        return found
 
     async def message(self, said: discord.Message, me: int) -> None:
         """Pass on a message that is for the bot."""

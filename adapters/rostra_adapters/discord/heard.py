@@ -60,13 +60,15 @@ def allowed(where: Spot, settings: DiscordSettings) -> bool:
     """Return whether the settings let the bot work there."""
     if where.direct:
         return settings.direct_messages
+    if not (settings.guilds or settings.channels):
+        return True
     here = not settings.guilds or where.guild in settings.guilds
     return here and (not settings.channels or bool({where.id, where.channel} & set(settings.channels)))
 
 
 def listened(where: Spot, settings: DiscordSettings) -> bool:
     """Return whether every message there is a question."""
-    return bool({where.id, where.channel} & set(settings.listen))
+    return bool(settings.listen) and (where.id in settings.listen or where.channel in settings.listen)
 
 
 def person(user: discord.abc.User) -> Person:
@@ -89,15 +91,18 @@ def addressed(message: discord.Message, me: int) -> bool:
 
 def question(message: discord.Message, me: int) -> str:
     """Return what was said, without the mention of the bot and with the names of whom and what else was mentioned."""
+    said = message.content
+    if "<" not in said:
+        return said.strip()
     names: dict[str, str] = {f"@{user.id}": f"@{user.display_name}" for user in message.mentions}
-    names |= {f"&{role.id}": f"@{role.name}" for role in message.role_mentions}
-    if message.guild is not None:
-        for channel in message.channel_mentions:
-            names[f"#{channel.id}"] = f"#{channel.name}"
+    if message.guild is not None and "<@&" in said:
+        names |= {f"&{role.id}": f"@{role.name}" for role in message.role_mentions}
         if message.guild.self_role is not None:
             names[f"&{message.guild.self_role.id}"] = ""
+    if message.guild is not None and "<#" in said:
+        names |= {f"#{channel.id}": f"#{channel.name}" for channel in message.channel_mentions}
     names[f"@{me}"] = ""
-    return _named(message.content, names).strip()
+    return _named(said, names).strip()
 
 
 def _named(text: str, names: Mapping[str, str]) -> str:

@@ -46,6 +46,9 @@ _MASKED = re.compile(
 )
 _MENTION = re.compile(r"<(@[!&]?|#|/[^:<>\n]{1,100}:|id:)(?=\w)")
 _EVERYONE = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
+_ORDINARY = re.compile(r"[\n\t !-.0-;=?A-Z\]-_a-z{-~]*")
+"""ASCII without controls and without what any of the other patterns needs: most answers are nothing else."""
+
 _EMOJI = re.compile(r"<a?:(\w{2,32}):[0-9]{5,25}>")
 _INVITE = re.compile(
     r"<?(?:https?://)?(?:www\.|ptb\.|canary\.)?(?:discord(?:app)?\.com/invite|discord\.gg|dsc\.gg)/([\w-]+)>?",
@@ -64,6 +67,8 @@ def escaped(text: str) -> str:
     >>> escaped("ask @everyone or [here](https://a.example), `@everyone`")
     'ask @\u200beveryone or here (<https://a.example>), `@everyone`'
     """
+    if _ORDINARY.fullmatch(text):
+        return text
     pieces = _CODE.split(seen(text))
     # The pattern has two groups: plain text, code, and the ticks around it, by turns.
     return "".join(

@@ -13,7 +13,7 @@ from typing import Any
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket
-from discord.http import Ratelimit, Route, handle_message_parameters
+from discord.http import MultipartParameters, Ratelimit, Route, handle_message_parameters
 
 from rostra.clock import Clock
 from rostra.errors import ConfigError
@@ -90,6 +90,13 @@ async def send(client: discord.Client, channel: int, **given: Any) -> tuple[str,
     """
     with handle_message_parameters(previous_allowed_mentions=client.allowed_mentions, **given) as parameters:
         sent = await client.http.send_message(channel, params=parameters)
+    return str(sent["id"]), sent["content"]
+
+
+async def send_text(client: discord.Client, channel: int, payload: dict[str, Any]) -> tuple[str, str]:
+    """Send a message that is a text, as the ``payload`` that Discord takes, and return its id and its text."""
+    parameters = MultipartParameters(payload=payload, multipart=None, files=None)
+    sent = await client.http.send_message(channel, params=parameters)
     return str(sent["id"]), sent["content"]
 
 

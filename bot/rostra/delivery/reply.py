@@ -83,13 +83,23 @@ def ask(reply: Reply, action: Action) -> Reply:
         )
     if isinstance(action, Append):
         return reply
-    return replace(reply, state=state, action=action, number=reply.number + 1, attempts=0, error="")
+    return Reply(
+        id=reply.id,
+        address=reply.address,
+        state=state,
+        action=action,
+        number=reply.number + 1,
+        repeated=reply.repeated,
+    )
 
 
 def arrived(reply: Reply, receipt: Receipt) -> Reply:
     """Return the reply after the platform did what was asked."""
-    changed = receipt.shown and receipt.shown != reply.address.shown
-    address = replace(reply.address, shown=receipt.shown) if changed else reply.address
+    address = reply.address
+    if receipt.shown and receipt.shown != address.shown:
+        address = Address(
+            place=address.place, question=address.question, extra=address.extra, shown=receipt.shown
+        )
     match reply.state:
         case State.OPENING | State.OPEN:
             state = State.OPEN
@@ -99,7 +109,16 @@ def arrived(reply: Reply, receipt: Receipt) -> Reply:
             raise DeliveryError(f"nothing was asked for reply {reply.id!r}, which is {reply.state.value!r}")
         case _:
             assert_never(reply.state)
-    return replace(reply, state=state, address=address)
+    return Reply(
+        id=reply.id,
+        address=address,
+        state=state,
+        action=reply.action,
+        number=reply.number,
+        attempts=reply.attempts,
+        repeated=reply.repeated,
+        error=reply.error,
+    )
 
 
 def failed(reply: Reply, error: str) -> Reply:

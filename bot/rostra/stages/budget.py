@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..actions import Emit
 from ..clock import Clock
+from ..eager import within
 from ..turns import Handler, Stage, Turn
 
 
@@ -13,8 +14,7 @@ def deadline(seconds: float, *, clock: Clock) -> Stage:
     def stage(inner: Handler) -> Handler:
         async def handle(turn: Turn, emit: Emit) -> None:
             try:
-                async with clock.timeout(seconds):
-                    await inner(turn, emit)
+                await within(clock, seconds, inner(turn, emit))
             except TimeoutError:
                 turn.trace.note("budget", "deadline", seconds=seconds)
                 raise

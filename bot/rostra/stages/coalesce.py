@@ -64,7 +64,8 @@ class _Gather:
             self._later.cancel()
             await asyncio.gather(self._later, return_exceptions=True)
             self._later = None
-        await self._flush()
+        if self._held or self._turn.locked():
+            await self._flush()
 
     async def _flush_or_wait(self) -> None:
         wait = self._changed + self._interval - self._clock.monotonic()

@@ -22,41 +22,55 @@ def remember(conversations: Conversations, *, utterances: int = RECALLED, summar
 
     def stage(inner: Handler) -> Handler:
         async def handle(turn: Turn, emit: Emit) -> None:
-            released = ""
-
-            async def heard(action: Action) -> None:
-                nonlocal released
-                match action:
-                    case Begin(text=text) | Replace(text=text):
-                        released = text
-                    case Append(text=text):
-                        released += text
-                    case Finish(text=text, ending=ending):
-                        released = ""
-                        if ending != "content_filter":
-                            conversations.remember(turn.event, turn.reply, turn.question, text)
-                    case Retract():
-                        released = ""
-                    case _:
-                        pass
-                await emit(action)
-
+            released = _Released(conversations, turn, emit)
             said = await conversations.recall(turn.place, utterances)
             summary = await conversations.summary(turn.place) if summarised else None
-            recalled = turn
-            if said or summary is not None:
+            recalled = turn if summary is None else replace(turn, summary=summary.text)
+            if said:
                 recalled = replace(
-                    turn,
+                    recalled,
                     history=tuple(Utterance(role=one.role, text=one.text) for one in said),
                     replies=tuple(one.reply for one in said),
-                    summary="" if summary is None else summary.text,
                 )
             try:
-                await inner(recalled, heard)
+                await inner(recalled, released.take)
             finally:
-                if released:  # broken off: what people saw of it is part of the conversation
-                    conversations.remember(turn.event, turn.reply, turn.question, released)
+                released.close()
 
         return handle
 
     return stage
+
+
+class _Released:
+    """Passes on what is released, and remembers it with the question."""
+
+    __slots__ = ("_conversations", "_emit", "_text", "_turn")
+
+    def __init__(self, conversations: Conversations, turn: Turn, emit: Emit) -> None:
+        self._conversations = conversations
+        self._turn = turn
+        self._emit = emit
+        self._text = ""
+
+    async def take(self, action: Action) -> None:
+        if isinstance(action, Finish):
+            self._text = ""
+            if action.ending != "content_filter":
+                self._remember(action.text)
+        elif isinstance(action, Begin | Replace):
+            self._text = action.text
+        elif isinstance(action, Append):
+            self._text += action.text
+        elif isinstance(action, Retract):
+            self._text = ""
+        await self._emit(action)
+
+    def close(self) -> None:
+        """Remember what people saw of an answer that was broken off: it is part of the conversation."""
+        if self._text:
+            self._remember(self._text)
+
+    def _remember(self, text: str) -> None:
+        turn = self._turn
+        self._conversations.remember(turn.event, turn.reply, turn.question, text)

@@ -6,6 +6,7 @@ import asyncio
 
 from ..actions import Action, Emit, Typing
 from ..clock import Clock
+from ..eager import Begun
 from ..turns import Handler, Stage, Turn
 
 AFTER = 0.5
@@ -24,20 +25,29 @@ def presence(clock: Clock) -> Stage:
                 await inner(turn, emit)
                 return
 
+            said = False
+            signals: asyncio.Future[None] | None = None
+
             async def signal() -> None:
                 await clock.sleep(AFTER)
                 while True:
                     await emit(Typing(reply=turn.reply))
                     await clock.sleep(EVERY)
 
-            signals = asyncio.ensure_future(signal())
-
             async def quietly(action: Action) -> None:
-                signals.cancel()
+                nonlocal said
+                said = True
+                if signals is not None:
+                    signals.cancel()
                 await emit(action)
 
+            begun = Begun(inner(turn, quietly))
+            if begun.over or said:  # there is something to see, or nothing to wait for
+                await begun.rest()
+                return
+            signals = asyncio.ensure_future(signal())
             try:
-                await inner(turn, quietly)
+                await begun.rest()
             finally:
                 signals.cancel()
                 await asyncio.wait([signals])
