@@ -66,6 +66,7 @@ BUILT_IN = (
     "usage",
     "rank",
     "results",
+    "exports",
     "privacy",
     "policy",
     "review",

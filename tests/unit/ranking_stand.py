@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+from rostra.chat import Piece, Sampling, Utterance
 from rostra.config import Permissions
+from rostra.errors import ModelError
 from rostra.feedback.values import Judgment
 from rostra.places import Person
 from rostra.protocols import Model
@@ -30,6 +33,35 @@ SAID = (
     "Nine.",
 )
 RATER = {"rater": ["fake/*:ann", "fake/*:ben"], "operator": ["fake/*:olga"], "owner": ["fake/*:oskar"]}
+
+
+@dataclass(slots=True, kw_only=True)
+class Counting:
+    """A model that says a new thing each time, or that it cannot; ``asked`` has what it was told to be.
+
+    A shy one says the same always, unless it is asked to be freer.
+    """
+
+    name: str = "counting"
+    window: int = 4096
+    fails: bool = False
+    shy: bool = False
+    asked: list[tuple[str, Sampling]] = field(default_factory=list[tuple[str, Sampling]])
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
+        self.asked.append((messages[0].text, sampling))
+        if self.fails:
+            raise ModelError("no")
+        for choice in range(sampling.n):
+            if self.shy:
+                warm = sampling.temperature
+                yield Piece(text=f"at {warm}" if warm else "always", finish="stop", choice=choice)
+                continue
+            yield Piece(text=f"answer {len(self.asked)}", choice=choice)
+            yield Piece(text=f".{choice}", finish="stop", choice=choice)
 
 
 @asynccontextmanager

@@ -102,7 +102,7 @@ async def test_a_question_whose_right_ranking_is_known_is_not_in_it(here: Stand)
 async def test_without_the_workspaces_switch_nothing_is_in_it_and_nothing_is_stored(here: Stand) -> None:
     await here.ask("fine", "A > B > C > D", "A > B > C > D")
     await here.permit(granted=False)
-    with pytest.raises(DatasetError, match="2 workspace"):
+    with pytest.raises(DatasetError, match="2 left out, the workspace has not"):
         await here.freeze()
     assert not await here.store.datasets()
 
@@ -112,7 +112,7 @@ async def test_on_a_platform_of_others_its_permission_must_be_recorded(tmp_path:
     async with open_store("memory:", data=tmp_path, clock=clock) as store:
         there = await stand(store, clock, tmp_path, replace(PLACE, adapter="discord"))
         await there.ask("fine", "A > B > C > D")
-        with pytest.raises(DatasetError, match="1 platform"):
+        with pytest.raises(DatasetError, match="1 left out, no permission of the platform"):
             await there.freeze()
         await there.permit("platform")
         assert (await there.freeze()).manifest["judgments"]["train"] == 1
@@ -120,7 +120,7 @@ async def test_on_a_platform_of_others_its_permission_must_be_recorded(tmp_path:
 
 async def test_to_be_published_everybody_must_have_agreed_to_that_too(here: Stand) -> None:
     await here.ask("fine", "A > B > C > D", "A > B > C > D")
-    with pytest.raises(DatasetError, match="2 rater_consent"):
+    with pytest.raises(DatasetError, match="2 left out, the rater did not agree"):
         await here.freeze(purpose="publish")
     await here.agree("ann", "ben", scopes=("publish",))
     found = await here.freeze(purpose="publish")

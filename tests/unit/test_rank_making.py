@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
-from ranking_stand import ASKED, SAID, asking
+from ranking_stand import ASKED, SAID, Counting, asking
 
-from rostra.chat import Answerer, Piece, Sampling, Utterance
-from rostra.errors import ModelError
+from rostra.chat import Answerer
 from rostra.feedback.identity import gives_away
 from rostra.feedback.values import Candidate
 from rostra.places import Person
@@ -122,35 +121,6 @@ async def test_who_has_not_enough_left_makes_no_answers() -> None:
         asked = len(model.asked)
         assert "Which is better?" not in await chat.ask("/rank new 2")
         assert len(model.asked) == asked
-
-
-@dataclass(slots=True, kw_only=True)
-class Counting:
-    """A model that says a new thing each time, or that it cannot; ``asked`` has what it was told to be.
-
-    A shy one says the same always, unless it is asked to be freer.
-    """
-
-    name: str = "counting"
-    window: int = 4096
-    fails: bool = False
-    shy: bool = False
-    asked: list[tuple[str, Sampling]] = field(default_factory=list[tuple[str, Sampling]])
-
-    def count(self, text: str) -> int:
-        return len(text.split())
-
-    async def stream(self, messages: Sequence[Utterance], sampling: Sampling) -> AsyncGenerator[Piece]:
-        self.asked.append((messages[0].text, sampling))
-        if self.fails:
-            raise ModelError("no")
-        for choice in range(sampling.n):
-            if self.shy:
-                warm = sampling.temperature
-                yield Piece(text=f"at {warm}" if warm else "always", finish="stop", choice=choice)
-                continue
-            yield Piece(text=f"answer {len(self.asked)}", choice=choice)
-            yield Piece(text=f".{choice}", finish="stop", choice=choice)
 
 
 async def test_several_answerers_share_the_ballot_each_with_its_own_persona() -> None:

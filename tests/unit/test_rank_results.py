@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from ranking_stand import asking
 
-from rostra.benches.feedback import Size, exported, measure_ballots
-from rostra.benches.report import Figure
+from rostra.benches.feedback import begun, exported, filled, opened, stocked
 from rostra.feedback.judged import Judged
 from rostra.feedback.outset import Answered, begin
 from rostra.feedback.results import Sides, described, of, said
@@ -141,8 +140,8 @@ async def test_a_leaderboard_comes_with_a_picture() -> None:
 
 @pytest.mark.slow
 async def test_what_the_bench_stores_is_what_it_exports(tmp_path: Path) -> None:
-    figures: dict[str, Figure] = {}
-    await measure_ballots(tmp_path, Size(judgments=60, timed=60), figures)
-    assert figures["ballots_per_second"]["value"] > 0
-    found = await exported(tmp_path)
-    assert found["rows"] == figures["judgments"]["value"] == 60
+    async with opened(tmp_path) as store:
+        poll = await begun(store)
+        assert await filled(poll, 0, 60) > 0
+        await stocked(poll, 60, 90)
+    assert (await exported(tmp_path, "bench"))["rows"] == 90

@@ -1,7 +1,8 @@
 """What ranked feedback costs: ballots stored a second, a dataset frozen and exported, a leaderboard of many models.
 
-Ballots are stored durably in SQLite, `AT_ONCE` at a time, each handed out before. Freezing and exporting run in a process
-of their own, so that the peak of memory is theirs alone.
+Ballots are stored durably in SQLite, `AT_ONCE` at a time, each handed out before. Those that are there only to be exported are
+put there a thousand tasks at a time, past the queue. Freezing and exporting run in a process of their own, so that the peak
+of memory is theirs alone.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
 
 from ..clock import SystemClock
 from ..feedback.values import (
@@ -32,12 +37,18 @@ from ..feedback.values import (
     Judgment,
     Line,
     Permit,
+    Stored,
     Task,
     new_id,
 )
 from ..garbage import collect_seldom
 from ..places import Person, Place
-from ..storage import open_store
+from ..storage import batches, open_store
+from ..storage.feedback import SqlFeedback
+from ..storage.feedback_tables import assignment
+from ..storage.judgments import judge
+from ..storage.people import Scope
+from ..storage.tasks import add_tasks
 from ..stores import Store
 from .report import Figure, Report, figure, machine, peak_mb
 
@@ -91,26 +102,17 @@ class Poll:
         """Store what raters say about ballots in their hands."""
 
         async def one(ballot: Assignment) -> None:
-            order = list(ballot.shown_order)
-            Random(ballot.id).shuffle(order)  # noqa: S311  no secret
-            await self.store.judge(
-                Judgment(
-                    id=new_id(),
-                    assignment=ballot.id,
-                    task=ballot.task,
-                    person=ballot.person,
-                    outcome="ranked",
-                    shown_order=ballot.shown_order,
-                    at=SENT,
-                    tiers=tuple((candidate,) for candidate in order),
-                    duration_ms=20_000,
-                    surface="bench",
-                )
-            )
+            await self.store.judge(said(ballot))
 
         await _all(one, held)
 
     async def _asked(self, number: int) -> str:
+        batch, candidates, task = self.made(number)
+        await self.store.add_batch(batch, candidates, [task])
+        return task.id
+
+    def made(self, number: int) -> tuple[Batch, Sequence[Candidate], Task]:
+        """Return a question, answers to it and the task to rank them; the same for the same number, but for their ids."""
         chance = Random(number)  # noqa: S311  no secret
 
         def text(words: int) -> str:
@@ -130,8 +132,25 @@ class Poll:
             candidates=tuple(one.id for one in candidates),
             required=OVERLAP,
         )
-        await self.store.add_batch(batch, candidates, [task])
-        return task.id
+        return batch, candidates, task
+
+
+def said(ballot: Assignment) -> Judgment:
+    """Return a ranking in an order of chance."""
+    order = list(ballot.shown_order)
+    Random(ballot.id).shuffle(order)  # noqa: S311  no secret
+    return Judgment(
+        id=new_id(),
+        assignment=ballot.id,
+        task=ballot.task,
+        person=ballot.person,
+        outcome="ranked",
+        shown_order=ballot.shown_order,
+        at=SENT,
+        tiers=tuple((candidate,) for candidate in order),
+        duration_ms=20_000,
+        surface="bench",
+    )
 
 
 async def _all(work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
@@ -177,13 +196,13 @@ async def bench(*, quick: bool = False) -> Report:
     figures: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
-        async with _opened(folder) as store:
+        async with opened(folder) as store:
             poll = await begun(store)
             seconds = await filled(poll, 0, size.few)
             figures["ballots_per_second"] = figure(size.few / seconds, "1/s")
         few = exported_apart(folder, "few")
-        async with _opened(folder) as store:
-            await filled(replace(poll, store=store), size.few, size.judgments)
+        async with opened(folder) as store:
+            await stocked(replace(poll, store=store), size.few, size.judgments)
         many = exported_apart(folder, "many")
     cost = (few["freeze_seconds"] + few["export_seconds"]) / few["rows"]
     seconds = many["freeze_seconds"] + many["export_seconds"]
@@ -211,6 +230,63 @@ async def filled(poll: Poll, first: int, last: int) -> float:
     return took
 
 
+async def stocked(poll: Poll, first: int, last: int) -> None:
+    """Put judgments of number ``first`` up to ``last`` into the database, handed out to nobody."""
+    store = poll.store
+    if not isinstance(store, SqlFeedback):
+        raise TypeError(f"{type(store).__name__} is no database")
+    tasks = range(-(-first // OVERLAP), -(-last // OVERLAP))
+    for start in range(tasks.start, tasks.stop, PORTION // OVERLAP):
+        numbers = range(start, min(start + PORTION // OVERLAP, tasks.stop))
+        await store.write(partial(_stock, poll, numbers))
+
+
+def _stock(poll: Poll, numbers: Sequence[int], scope: Scope) -> None:
+    found = [poll.made(number) for number in numbers]
+    for asked, _, _ in found:
+        batches.add_batch(scope, asked)
+    batches.add_candidates(scope, [one for _, candidates, _ in found for one in candidates])
+    add_tasks(scope, [task for _, _, task in found])
+    held = [
+        Assignment(
+            id=new_id(),
+            task=task.id,
+            campaign=task.campaign,
+            batch=task.batch,
+            person=poll.raters[(number + turn) % RATERS],
+            state="leased",
+            lease_until=SENT,
+            shown_order=task.candidates,
+            at=SENT,
+            surface="bench",
+            is_author=False,
+        )
+        for number, (_, _, task) in zip(numbers, found, strict=True)
+        for turn in range(OVERLAP)
+    ]
+    scope.run(sa.insert(assignment), [_row(one) for one in held])
+    for answer in judge(scope, [said(one) for one in held]):
+        if not isinstance(answer, Stored):
+            raise TypeError(f"a judgment was not stored: {answer}")
+
+
+def _row(one: Assignment) -> dict[str, object]:
+    return {
+        "id": UUID(one.id),
+        "task_id": UUID(one.task),
+        "campaign_id": UUID(one.campaign),
+        "batch_id": UUID(one.batch),
+        "person_id": UUID(one.person),
+        "state": one.state,
+        "lease_until": one.lease_until,
+        "shown": list(one.shown_order),
+        "surface": one.surface,
+        "draft": None,
+        "is_author": one.is_author,
+        "at": one.at,
+    }
+
+
 def exported_apart(folder: Path, name: str) -> dict[str, float]:
     """Freeze and export all that is stored in ``folder``, in a process of its own."""
     done = subprocess.run(  # noqa: S603  ourselves
@@ -231,7 +307,7 @@ async def exported(folder: Path, name: str) -> dict[str, float]:
     from ..feedback.data.freeze import Selection, Setting, freeze
 
     collect_seldom()
-    async with _opened(folder) as store:
+    async with opened(folder) as store:
         setting = Setting(work=folder / "work")
         start = time.perf_counter()
         frozen = await freeze(store, name, Selection(), setting)
@@ -272,7 +348,8 @@ def _peak_mb() -> float:
 
 
 @asynccontextmanager
-async def _opened(folder: Path) -> AsyncGenerator[Store]:
+async def opened(folder: Path) -> AsyncGenerator[Store]:
+    """Open the database of the bench."""
     url = f"sqlite:///{folder / 'bench.db'}"
     async with open_store(url, data=folder, clock=SystemClock()) as store:
         yield store

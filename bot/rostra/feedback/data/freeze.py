@@ -17,7 +17,7 @@ from ..judged import Judged
 from ..values import DatasetMember, DatasetVersion, Shown, Split, new_id
 from . import manifest as manifests
 from .near import Neighbours
-from .permission import CLEAN, Permissions, Purpose, permissions, refused, refused_text, unblinded
+from .permission import CLEAN, REASONS, Permissions, Purpose, permissions, refused, refused_text, unblinded
 from .record import SPLITS, DatasetError
 from .source import Source, by_question, portions, shown
 from .split import SALT, USUAL, Shares, decided
@@ -251,10 +251,10 @@ def _settle(draft: Draft, numbers: Sequence[int]) -> None:
 async def _stored(store: Source, draft: Draft, parent: str, accepted: Path, setting: Setting) -> Frozen:
     members, counts = await asyncio.to_thread(_members, draft, accepted)
     if not sum(counts.values()):
-        reasons = (
-            ", ".join(f"{count} {name}" for name, count in draft.refused.most_common()) or "there are none"
+        reasons = "; ".join(
+            f"{count:,} left out, {REASONS[name]}" for name, count in draft.refused.most_common()
         )
-        raise DatasetError(f"no judgment may be in dataset {draft.name!r}: {reasons}")
+        raise DatasetError(f"no judgment may be in dataset {draft.name!r}: {reasons or 'there are none'}")
     dataset = await store.begin_dataset(
         DatasetVersion(
             id=new_id(),
