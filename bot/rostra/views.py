@@ -78,12 +78,26 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Something that answers get points for, from 1 to ``most``."""
+
+    name: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:
-    """Answers to put in order, under letters A, B, … in the order shown."""
+    """Answers under letters A, B, … in the order shown: to put in order, or with ``scales``, to give points on each.
+
+    ``given`` has the points of each answer so far, as (scale, points). What is sent is the option ``ranking`` of the command
+    ``control``: an order such as ``B > A = C``, or points such as ``A: helpful 4, true 5; B: helpful 3``.
+    """
 
     control: str
     question: str
     answers: tuple[str, ...]
+    scales: tuple[Scale, ...] = ()
+    given: tuple[tuple[tuple[str, int], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

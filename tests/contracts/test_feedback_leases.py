@@ -111,6 +111,27 @@ async def test_who_changes_their_mind_to_no_opinion_leaves_the_task_open_again(s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["memory:", ""], ids=["memory", "sqlite"])
+async def test_answers_are_shown_in_every_order_as_often_as_in_any_other(name: str, tmp_path: Path) -> None:
+    async with open_store(name, data=tmp_path, clock=ManualClock()) as store:
+        plan = await begun(store, overlap=48)
+        orders: Counter[tuple[int, ...]] = Counter()
+        people = await asyncio.gather(*(somebody(store, f"p{number}") for number in range(48)))
+        for number in range(5):
+            one = await asked(store, plan, f"{number}?", answers=("a", "b", "c"))
+            leased = await asyncio.gather(
+                *(store.lease(plan.id, person, task=one.task.id) for person in people)
+            )
+            taken = [held for held in leased if held is not None]
+            for held in taken:
+                orders[tuple(one.task.candidates.index(each) for each in held.shown_order)] += 1
+            await asyncio.gather(*(store.release(held.id) for held in taken))
+    assert (len(orders), sum(orders.values())) == (6, 240)
+    # chi squared with 5 degrees of freedom is above 35.9 once in a million times
+    assert sum((count - 40) ** 2 / 40 for count in orders.values()) < 35.9
+
+
+@pytest.mark.slow
 async def test_sixteen_raters_in_several_processes_give_each_task_exactly_three(
     url: str, tmp_path: Path
 ) -> None:

@@ -101,10 +101,12 @@ def test_the_version(rostra: Rostra) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *(name for name in BUILT_IN if name not in {"audit", "policy", "outbox", "plugins", "new"}),
+        *(name for name in BUILT_IN if name not in {"audit", "policy", "outbox", "plugins", "new", "user"}),
         "policy show",
         "audit verify",
         "audit export",
+        "user export",
+        "user erase",
         "outbox list",
         "outbox resend",
         "plugins list",

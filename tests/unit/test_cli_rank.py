@@ -138,3 +138,23 @@ def test_the_simulation_has_its_figures_and_what_raters_write_at_the_console_is_
     assert console["said"] == console["stored"] == 72
     assert console["order_recovered"]
     assert (console["caught"], console["planted"], console["wrongly"]) == (1, 1, 0)
+
+
+@pytest.mark.slow
+def test_answers_get_points_at_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--mode rate has axes" in failed(
+        capsys, "start", "weekly", "asked.jsonl", "--axes", "helpful 5", status=2
+    )
+    answered(capsys, "start", "weekly", "asked.jsonl", "--mode", "rate", "--axes", "helpful 5, true 3")
+    shown = answered(capsys, "show", "weekly")
+    assert shown["axes"] == {"helpful": 5, "true": 3}
+    assert "'4' is not from 1 to 3" in failed(capsys, "vote", shown["task"], "A: true 4", "--agree", status=2)
+    said = answered(capsys, "vote", shown["task"], "A: 4 3")
+    assert (said["outcome"], said["ranking"]) == (None, "A: helpful 4, true 3")
+    assert answered(capsys, "resume")["chosen"] == "A: helpful 4, true 3"
+    said = answered(capsys, "vote", shown["task"], "B: 2 1")
+    assert said["ranking"] == "A: helpful 4, true 3; B: helpful 2, true 1"
+    found = answered(capsys, "results")
+    given = {one["answerer"]: one["value"] for one in found["points"] if one["axis"] == "helpful"}
+    assert sorted(given.values()) == [2, 4]
+    assert (found["leaderboard"], found["recommendation"]) == ([], None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from ranking_stand import asking, ballot_of, control, labels, later, press, stored, tap
 
 from rostra.events import Press, Submit
+from rostra.feedback.values import Judgment
 from rostra.places import Person
 from rostra.storage import open_store
 from rostra.testing.chats import Chat
@@ -141,6 +143,40 @@ async def test_a_draft_is_taken_up_after_a_restart(tmp_path: Path) -> None:
         assert await chat.ask("/rank resume") == before
         # The buttons that were shown before the restart still work.
         assert (await chat.press_id(old, author="ann")).startswith("Saved: B > D > A ~ C")
+
+
+@pytest.mark.slow
+async def test_who_is_cut_off_between_commit_and_answer_has_ranked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, stored_ = ManualClock(), asyncio.Event()
+    async with open_store("", data=tmp_path, clock=clock) as store, asking(store=store, clock=clock) as chat:
+        await chat.ask("/privacy allow rate")
+        await chat.ask("/rank new 2")
+        commit = store.judge
+
+        async def committed_and_then_nothing(judgment: Judgment) -> None:
+            await commit(judgment)
+            stored_.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(store, "judge", committed_and_then_nothing)
+        event = Press(
+            id="the last one",
+            place=chat.platform.place(),
+            author=Person(id="ann"),
+            control=chat.id_of(control(chat, "B")),
+            sent_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        await chat.app.reception.accept(event)
+        await stored_.wait()
+        await chat.app.reception.close(0)
+    async with open_store("", data=tmp_path, clock=clock) as store, asking(store=store, clock=clock) as chat:
+        await chat.app.reception.recover()
+        for _ in range(5):
+            await chat.happen(event)
+        assert [one.revision for one in await stored(chat)] == [1]
+        assert "Saved: B > A" in "\n".join(chat.platform.answers_to("the last one"))
 
 
 async def test_ballots_are_their_raters_own(chat: Chat) -> None:

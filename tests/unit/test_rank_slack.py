@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,25 @@ async def test_answers_are_given_places_in_a_modal(tmp_path: Path) -> None:
             await server.until(lambda: "Which is best?" in seen(server))
             ann.press("Rank 3 answers")
             await server.until(lambda: server.views)
-            ann.submit(values={"A": "2", "B": "1", "C": "2"})
+            sent = ann.submit(values={"A": "2", "B": "1", "C": "2"})
             await server.until(lambda: "Saved: B > A = C" in seen(server))
-            said = [one async for one in app.parts.store.judged()]
-        assert [(one.surface, one.tiers) for one in said] == [("slack", (2, 1, 2))]
+            for _ in range(4):
+                await server.repeat(sent)
+            ann.mention("C1", "/rank vote C > A = B", thread_ts=root.ts)
+            await server.until(lambda: "Changed: C > A = B" in seen(server))
+            for _ in range(4):
+                await server.repeat()
+            await server.delivered()
+            said = [one async for one in app.parts.store.judged(superseded=True)]
+        assert len(said) == 2
+        assert {(one.revision, one.surface, one.tiers) for one in said} == {
+            (1, "slack", (2, 1, 2)),
+            (2, "slack", (2, 2, 1)),
+        }
+
+
+def shows(server: SlackServer, text: str) -> bool:
+    return text in seen(server)
 
 
 def seen(server: SlackServer) -> str:
@@ -61,12 +77,14 @@ async def test_answers_are_given_points_in_a_modal_of_menus(tmp_path: Path) -> N
                 ("/rank next", "A: how helpful, from 1 to 5?"),
             ):
                 ann.mention("C1", line, thread_ts=root.ts)
-                await server.until(lambda answered=answered: answered in seen(server))
+                await server.until(partial(shows, server, answered))
             ann.press("4")
             await server.until(lambda: "A: how true, from 1 to 3?" in seen(server))
             ann.press("Rate 2 answers")
             await server.until(lambda: server.views)
-            assert "'initial_option': {'text': {'type': 'plain_text', 'text': '4'" in str(server.views[-1].body)
+            assert "'initial_option': {'text': {'type': 'plain_text', 'text': '4'" in str(
+                server.views[-1].body
+            )
             ann.submit(values={"A helpful": "4", "A true": "3", "B helpful": "2", "B true": "1"})
             await server.until(lambda: "Saved: A: helpful 4, true 3; B: helpful 2, true 1" in seen(server))
             (said,) = [one async for one in app.parts.store.judged()]

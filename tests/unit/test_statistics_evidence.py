@@ -73,9 +73,10 @@ def test_looking_after_every_task_decides_wrongly_less_often_than_alpha() -> Non
 
 @pytest.mark.slow
 def test_a_better_candidate_is_promoted_soon() -> None:
-    found = [evidence_reached(two_each(600, 1.5, seed)) for seed in range(200)]
+    runs = [two_each(600, 1.5, seed) for seed in range(200)]
+    found = [evidence_reached(said) for said in runs]
 
-    assert all(found)
+    assert all(sum(said[:at]) > 0 for said, at in zip(runs, found, strict=True)), "all are promoted"
     assert median(found) < 200
 
 

@@ -60,10 +60,10 @@ def _wants_layout(view: View) -> bool:
 
 def _ordinary(view: View, reply: str) -> Sequence[Draft]:
     texts = [text_of(part) for part in view.parts]
-    files = [file_of(part) for part in view.parts]
+    files = [file for part in view.parts if (file := file_of(part)) is not None]
     rows = rows_of(view, reply)
     found = [Draft(content=piece) for piece in pieces("\n\n".join(filter(None, texts)))]
-    attached = [file for file in files if file is not None]
+    attached = [_apart(number, files) for number in range(len(files))]
     # Whatever does not fit under one message goes under another.
     while attached or rows:
         content = ""
@@ -73,6 +73,12 @@ def _ordinary(view: View, reply: str) -> Sequence[Draft]:
         now, attached = attached[:FILES], attached[FILES:]
         found.append(Draft(content=content, view=partial(_view, here) if here else None, files=tuple(now)))
     return found
+
+
+def _apart(number: int, files: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
+    """Return one of ``files`` under a name that none before it has."""
+    name, data = files[number]
+    return (f"{number}-{name}" if any(name == other for other, _ in files[:number]) else name), data
 
 
 def _view(rows: Sequence[Row]) -> discord.ui.View:

@@ -25,7 +25,7 @@ from .entrances import extra_of
 from .failures import Acknowledged, as_ours
 from .heard import Spot, allowed, person, place, spot
 from .items import LETTERS
-from .modals import filled, modal, named
+from .modals import filled, modal, named, points
 from .walk import conversation, latest
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,10 @@ class Hands:
         where = _spot(interaction)
         found = await self._find(self._place_of(interaction, where), id_, interaction)
         if isinstance(found, Form):
-            await self._open(interaction, found, id_)
+            await self._open(interaction, modal(found, id_))
+            return
+        if isinstance(found, Ballot) and found.scales and slot is not None and slot < len(found.answers):
+            await self._open(interaction, points(found, slot, id_))
             return
         if not await self._updating(interaction):
             return
@@ -131,7 +134,7 @@ class Hands:
             place=self._place_of(interaction, where),
             author=person(interaction.user),
             form=id_,
-            fields=named(found if isinstance(found, Form) else None, filled(interaction)),
+            fields=named(found, filled(interaction)),
             sent_at=interaction.created_at,
             extra=self._extra(interaction),
         )
@@ -176,10 +179,10 @@ class Hands:
         log.warning("not acknowledged", adapter=self._ears.name, error=str(error))
         return False
 
-    async def _open(self, interaction: discord.Interaction, form: Form, id_: str) -> None:
+    async def _open(self, interaction: discord.Interaction, form: discord.ui.Modal) -> None:
         try:
             with as_ours("opening a form"):
-                await interaction.response.send_modal(modal(form, id_))
+                await interaction.response.send_modal(form)
         except AdapterError as error:
             log.warning("form not opened", adapter=self._ears.name, error=str(error))
 

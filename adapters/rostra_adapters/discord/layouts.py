@@ -26,14 +26,25 @@ FILES = 10
 QUESTION = 500
 """Characters of a ballot's question that are shown; the answers share what is left of the message."""
 
+SHOWN = 100
+"""Characters of an answer that are shown at least."""
+
+TOGETHER = "answers.md"
+"""The file with all long answers, where there is no room for a file each."""
+
 EMPTY = "*(nothing)*"
 MORE = " *… (the whole of it is in {name})*"
 
 
 @dataclass(slots=True)
 class _Sheet:
-    """A layout in the making: makers of its components, and what they take of the limits."""
+    """A layout in the making: makers of its components, and what they take of the limits.
 
+    ``room`` are the characters that answers may have. ``together``: they share a file.
+    """
+
+    room: int = CHARACTERS
+    together: bool = False
     makers: list[Any] = field(default_factory=list[Any])
     files: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
     components: int = 0
@@ -68,20 +79,33 @@ class _Sheet:
 
 def layout_of(view: View, reply: str) -> Draft | None:
     """Return ``view`` in one message of Components V2, or None if it is too much for that."""
-    sheet = _Sheet()
+    for together in (False, True):
+        sheet = _laid(view, reply, together=together)
+        if sheet.fits:
+            return sheet.draft()
+    return None
+
+
+def _laid(view: View, reply: str, *, together: bool) -> _Sheet:
+    others = sum(len(_words(part)) for part in view.parts if not isinstance(part, Ballot))
+    sheet = _Sheet(room=CHARACTERS - others, together=together)
     numbered = list(ids(reply, view))
     for part in view.parts:
         mine = len(controls_of(View(parts=(part,))))
         taken, numbered = numbered[:mine], numbered[mine:]
         _put(sheet, part, taken)
-    return sheet.draft() if sheet.fits else None
+    return sheet
+
+
+def _words(part: Part) -> str:
+    return escaped(text_of(part)).strip("\n")
 
 
 def _put(sheet: _Sheet, part: Part, numbered: Sequence[tuple[str, Control]]) -> None:
     if isinstance(part, Ballot):
         _ballot(sheet, part, numbered[0][0])
         return
-    sheet.text(escaped(text_of(part)).strip("\n"))
+    sheet.text(_words(part))
     found = file_of(part)
     if found is not None:
         sheet.file(*found, picture=isinstance(part, File) and part.media_type.startswith("image/"))
@@ -95,20 +119,25 @@ def _ballot(sheet: _Sheet, ballot: Ballot, id_: str) -> None:
     All answers get the same share of the room: how long one looks is not to speak for it.
     """
     question = escaped(ballot.question).strip() or "Which is best?"
-    sheet.text(f"**{shortened(question, QUESTION)}**" if len(question) > QUESTION else question)
-    share = _share(ballot.answers, CHARACTERS - sheet.characters)
+    question = f"**{shortened(question, QUESTION)}**" if len(question) > QUESTION else question
+    sheet.text(question)
+    share = _share(ballot.answers, sheet.room - len(question))
+    whole: list[tuple[str, str]] = []
     for slot, answer in enumerate(ballot.answers):
         shown = escaped(answer).strip() or EMPTY
         if len(shown) > share:
-            more = MORE.format(name=answer_name(slot))
-            shown = _cut(shown, share - len(more)) + more
-            sheet.files.append((answer_name(slot), seen(answer).encode()))
+            name = answer_name(slot)
+            more = MORE.format(name=TOGETHER if sheet.together else name)
+            shown = _cut(shown, max(SHOWN, share - len(more))) + more
+            whole.append((name, seen(answer)))
         sheet.makers.append(partial(_section, shown, id_, slot))
         sheet.components += 3
         sheet.characters += len(shown)
-    for name, _ in sheet.files:
-        sheet.makers.append(partial(_file, name))
-        sheet.components += 1
+    if sheet.together and whole:
+        titled = (f"# {name.partition('.')[0]}\n\n{text}" for name, text in whole)
+        whole = [(TOGETHER, "\n\n".join(titled))]
+    for name, text in whole:
+        sheet.file(name, text.encode(), picture=False)
 
 
 def _share(answers: Sequence[str], room: int) -> int:

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import discord
 
-from rostra.views import Field, Form
+from rostra.controls import Control
+from rostra.views import Ballot, Field, Form, Scale
 
-from .items import custom_id
+from .items import FIELDS, LETTERS, custom_id
 from .text import seen, shortened
 
 TITLE = 45
@@ -27,21 +28,61 @@ def modal(form: Form, id_: str) -> discord.ui.Modal:
     return made
 
 
+def points(ballot: Ballot, slot: int, id_: str) -> discord.ui.Modal:
+    """Return the modal in which one answer of a ballot gets its points: a menu for each scale, with what was given so far."""
+    made = discord.ui.Modal(title=f"Answer {LETTERS[slot]}", timeout=None, custom_id=custom_id(id_))
+    given = dict(ballot.given[slot]) if slot < len(ballot.given) else {}
+    for number, scale in enumerate(ballot.scales[:FIELDS]):
+        made.add_item(_scale(scale, slot * FIELDS + number, given.get(scale.name, 0)))
+    made.stop()
+    return made
+
+
+def _scale(scale: Scale, number: int, given: int) -> discord.ui.Item[Any]:
+    options = [
+        discord.SelectOption(label=str(value), value=str(value), default=value == given)
+        for value in range(1, scale.most + 1)
+    ]
+    return discord.ui.Label[Any](
+        text=shortened(f"{scale.name}, from 1 to {scale.most}", LABEL),
+        component=discord.ui.Select[Any](custom_id=str(number), options=options, required=False),
+    )
+
+
 def filled(interaction: discord.Interaction) -> Mapping[int, str]:
     """Return what was filled into a modal, by the numbers of its fields."""
     data = cast("Mapping[str, Any]", interaction.data or {})
     return {
-        int(component["custom_id"]): str(component["value"])
+        int(component["custom_id"]): value
         for component in _components(data.get("components", ()))
-        if str(component.get("custom_id", "")).isdigit() and component.get("value") is not None
+        if str(component.get("custom_id", "")).isdigit() and (value := _value(component)) is not None
     }
 
 
-def named(form: Form | None, values: Mapping[int, str]) -> Mapping[str, str]:
+def _value(component: Mapping[str, Any]) -> str | None:
+    """Return what was written into a field, or picked from a menu."""
+    picked = component.get("values") or [component.get("value")]
+    return None if picked[0] is None else str(picked[0])
+
+
+def named(form: Control | None, values: Mapping[int, str]) -> Mapping[str, str]:
     """Return the values by the names of their fields; by their numbers, where the form is not there any more."""
-    if form is None:
+    if isinstance(form, Ballot):
+        return _given(form, values)
+    if not isinstance(form, Form):
         return {str(number): value for number, value in values.items()}
     return {form.fields[number].name: value for number, value in values.items() if number < len(form.fields)}
+
+
+def _given(ballot: Ballot, values: Mapping[int, str]) -> Mapping[str, str]:
+    """Return the points of an answer as people write them."""
+    said: dict[str, list[str]] = {}
+    for number, value in sorted(values.items()):
+        slot, at = divmod(number, FIELDS)
+        if slot < len(ballot.answers) and at < len(ballot.scales):
+            said.setdefault(LETTERS[slot], []).append(f"{ballot.scales[at].name} {value}")
+    written = "; ".join(f"{letter}: {', '.join(points)}" for letter, points in said.items())
+    return {"ranking": written} if written else {}
 
 
 def _field(field: Field, number: int) -> discord.ui.Item[Any]:

@@ -114,7 +114,7 @@ def ballot(part: Ballot, id_: str, place: Place, *, outside: bool = False) -> Bl
 def _scale(letter: str, scale: Scale, given: int) -> Block:
     """Return the menu for the points of an answer on a scale. Those that are left open are asked for later."""
     label = f"{letter}, {scale.name}: from 1 to {scale.most}"
-    made = {**_select(f"{letter} {scale.name}"[:255], label, scale.most), "optional": True}
+    made: Block = {**_select(f"{letter} {scale.name}"[:NAME], label, scale.most), "optional": True}
     if 1 <= given <= scale.most:
         made["element"]["initial_option"] = option(str(given), str(given))
     return made

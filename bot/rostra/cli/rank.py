@@ -14,8 +14,8 @@ from .running import Config, Json, run, store_of
 
 if TYPE_CHECKING:
     from ..feedback.ballots import Sheet
+    from ..feedback.booth import Said
     from ..feedback.outset import Begun
-    from ..feedback.ranking import Ranking
     from ..feedback.results import Results, Sides
     from ..feedback.values import Campaign, Task
 
@@ -34,6 +34,7 @@ class Way(StrEnum):
     rank = "rank"
     best_worst = "best_worst"
     pair = "pair"
+    rate = "rate"
 
 
 @app.callback()
@@ -130,6 +131,9 @@ def start(  # noqa: PLR0913, PLR0917  one parameter an option
         ),
     ],
     mode: Annotated[Way, typer.Option("--mode", help="How raters are asked.")] = Way.rank,
+    axes: Annotated[
+        str, typer.Option("--axes", help="What answers get points for with --mode rate: helpful 5, true 5.")
+    ] = "",
     overlap: Annotated[int, typer.Option("--overlap", min=1, max=50, help="Raters of each task.")] = 1,
     guideline: Annotated[str, typer.Option("--guideline", help="How to judge; raters see it first.")] = "",
     budget: Annotated[int, typer.Option("--budget", min=0, help="Ballots at most; 0: no limit.")] = 0,
@@ -143,14 +147,11 @@ def start(  # noqa: PLR0913, PLR0917  one parameter an option
 
     Example: rostra rank start weekly answers.jsonl --overlap 3
     """
-    from hashlib import sha256
-
     from ..feedback.outset import read
     from ..feedback.values import Campaign, new_id
-    from .rank_desk import console_place
+    from .rank_desk import axes_for, check_name, console_place, version_of
 
-    if not name.replace("-", "").replace("_", "").isalnum() or name == "chat":
-        raise typer.BadParameter(f"{name!r} is no name for one; letters, digits, - and _ would be right")
+    check_name(name)
     asked = read(file)
     most = max(len(one.answers) for one in asked)
     plan = Campaign(
@@ -161,7 +162,8 @@ def start(  # noqa: PLR0913, PLR0917  one parameter an option
         k=most,
         overlap=overlap,
         guideline=guideline,
-        guideline_version=sha256(guideline.encode()).hexdigest()[:12] if guideline else "",
+        guideline_version=version_of(guideline),
+        axes=axes_for(mode.value, axes),
         budget=budget,
         answerers=tuple(sorted({answerer for one in asked for answerer, _ in one.answers if answerer})),
     )
@@ -249,11 +251,10 @@ async def _resumed(config: Path | None, who: str) -> tuple[Sheet, bool]:
 
 
 def _print_sheet(sheet: Sheet, *, agreed: bool, as_json: bool) -> None:
-    from ..feedback.drafts import so_far
     from ..feedback.notices import NOTICE
-    from .rank_desk import lettered, plain
+    from .rank_desk import lettered, plain, usage
 
-    answers, task, chosen = lettered(sheet), sheet.assignment.task, so_far(sheet.draft)
+    answers, task, chosen = lettered(sheet), sheet.assignment.task, sheet.said
     if as_json:
         found = {
             "task": task,
@@ -264,6 +265,7 @@ def _print_sheet(sheet: Sheet, *, agreed: bool, as_json: bool) -> None:
             "answers": {letter: one.text for letter, one in zip(answers, sheet.answers, strict=True)},
             "chosen": chosen,
             "state": sheet.assignment.state,
+            "axes": {one.name: one.maximum for one in sheet.campaign.axes},
             "agreed": agreed,
         }
         typer.echo(json.dumps(found, indent=2))
@@ -276,13 +278,18 @@ def _print_sheet(sheet: Sheet, *, agreed: bool, as_json: bool) -> None:
     typer.echo(f"\nSo far: {chosen}" if chosen else "")
     if not agreed:
         typer.echo(f"{NOTICE}\n\nTo agree, vote with --agree.\n")
-    typer.echo(f'rostra rank vote {task} "B > A"   (= ties, +B -A best and worst, ! all bad, ? skip, report)')
+    typer.echo(f"rostra rank vote {task} {usage(sheet)}")
 
 
 @app.command()
 def vote(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task that you were shown.")],
-    ranking: Annotated[str, typer.Argument(metavar="RANKING", help="Best first, = for ties: B > A = C > D.")],
+    ranking: Annotated[
+        str,
+        typer.Argument(
+            metavar="RANKING", help="Best first, = for ties: B > A = C > D; or points: A: 4 5; B: 3 2."
+        ),
+    ],
     who: Who = "local",
     config: Config = None,
     *,
@@ -293,21 +300,21 @@ def vote(
 
     Example: rostra rank vote 019a0b1c2d3e4f5a6b7c8d9e0f1a2b3c "B > A = C > D" --agree
     """
-    from ..feedback.ballots import said_of
-    from ..feedback.ranking import written
+    from ..feedback.ballots import read_back, said_of
 
-    sheet, found, changed = run(_voted(config, (task, ranking, who), agree=agree))
-    text = written(found, sheet.k)
+    said = run(_voted(config, (task, ranking, who), agree=agree))
+    found = said.ranking
+    text = said.sheet.said if found is None else read_back(said.sheet, found, said.ratings)
     if as_json:
-        row = {"task": task, "outcome": found.outcome, "ranking": text, "changed": changed}
+        outcome = None if found is None else found.outcome
+        row = {"task": task, "outcome": outcome, "ranking": text, "changed": said.changed}
         typer.echo(json.dumps(row, indent=2))
         return
-    typer.echo(f"{'Changed' if changed else 'Saved'}: {said_of(text)}")
+    how = "So far" if found is None else "Changed" if said.changed else "Saved"
+    typer.echo(f"{how}: {said_of(text)}")
 
 
-async def _voted(
-    config: Path | None, given: tuple[str, str, str], *, agree: bool
-) -> tuple[Sheet, Ranking, bool]:
+async def _voted(config: Path | None, given: tuple[str, str, str], *, agree: bool) -> Said:
     from ..errors import ConfigError
     from .rank_desk import at_terminal, voted
 

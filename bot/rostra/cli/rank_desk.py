@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..feedback.ballots import Sheet
-    from ..feedback.booth import Visitor
+    from ..feedback.booth import Said, Visitor
     from ..feedback.ranking import Ranking
-    from ..feedback.values import Campaign
+    from ..feedback.values import Axis, Campaign
     from ..places import Place
     from ..stores import Store
 
@@ -161,8 +161,8 @@ async def held_of(at: Terminal, task: str) -> str:
     return next((one.id for one in had if one.task == task and one.state != "released"), "")
 
 
-async def voted(at: Terminal, task: str, written: str) -> tuple[Sheet, Ranking, bool]:
-    """Store what the person says of a task that they were shown. Return it, and whether it changes what they said before.
+async def voted(at: Terminal, task: str, written: str) -> Said:
+    """Store what the person says of a task that they were shown. Points that are not all of them wait as a draft.
 
     Raises `ConfigError`, and `typer.BadParameter` for what is no ranking.
     """
@@ -176,13 +176,13 @@ async def voted(at: Terminal, task: str, written: str) -> tuple[Sheet, Ranking, 
     booth, visitor = Booth(at.store, at.clock), at.visitor()
     try:
         sheet = await booth.sheet(visitor, ballot)
-        ranking = _allowed(sheet, parse(written, sheet.k))
-        done = await booth.judge(visitor, sheet, ranking)
+        if sheet.campaign.mode == "rate":
+            return await booth.answer(visitor, ballot, written)
+        return await booth.judge(visitor, sheet, _allowed(sheet, parse(written, sheet.k)))
     except RankingError as error:
         raise typer.BadParameter(str(error), param_hint="RANKING") from error
     except NoBallotError as error:
         raise ConfigError(str(error.args[0])) from error
-    return sheet, ranking, done.changed
 
 
 def _allowed(sheet: Sheet, ranking: Ranking) -> Ranking:
@@ -191,6 +191,40 @@ def _allowed(sheet: Sheet, ranking: Ranking) -> Ranking:
     if sheet.campaign.mode == "write" and ranking.outcome == "ranked":
         raise ConfigError("that task wants an answer written; '/rank next' in 'rostra chat' takes it")
     return ranking
+
+
+def check_name(name: str) -> None:
+    """Raise `typer.BadParameter` unless a campaign can be called ``name``."""
+    if not name.replace("-", "").replace("_", "").isalnum() or name == "chat":
+        raise typer.BadParameter(f"{name!r} is no name for one; letters, digits, - and _ would be right")
+
+
+def version_of(guideline: str) -> str:
+    """Return what a guideline is known by; empty where there is none."""
+    from hashlib import sha256
+
+    return sha256(guideline.encode()).hexdigest()[:12] if guideline else ""
+
+
+def axes_for(mode: str, written: str) -> tuple[Axis, ...]:
+    """Return what answers get points for in a campaign of ``mode``. Raises `typer.BadParameter`."""
+    from ..feedback.points import USUAL, axes_of
+
+    if mode != "rate" and written:
+        raise typer.BadParameter(f"{mode} puts answers in order; --mode rate has axes", param_hint="--axes")
+    try:
+        return axes_of(written) if written else USUAL if mode == "rate" else ()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--axes") from error
+
+
+def usage(sheet: Sheet) -> str:
+    """Return what may be said of a ballot, as it is typed."""
+    from ..feedback.points import example
+
+    if sheet.campaign.mode == "rate":
+        return f'"{example(sheet.k, sheet.axes)}"   (? skip, report)'
+    return '"B > A"   (= ties, +B -A best and worst, ! all bad, ? skip, report)'
 
 
 def lettered(sheet: Sheet) -> Mapping[str, str]:

@@ -43,6 +43,8 @@ class Reading:
 
         del call
         found = await results(self.store, campaign)
+        if found.means is not None:
+            return text(said(found), private=True)
         if found.board is None:
             return text(NOTHING.format(name=campaign.name), private=True)
         picture = File(
@@ -75,11 +77,13 @@ class Reading:
         """Show how far a campaign has come."""
         del call
         done = await self.store.progress(campaign.id)
-        return text(
+        far = (
             f"`{campaign.name}` ({campaign.status}): {done.done:,} of {done.tasks:,} tasks done,"
-            f" {done.submitted:,} ballots by {done.raters:,} raters, {done.skipped:,} skipped, {done.leased:,} in hand.",
-            private=True,
+            f" {done.submitted:,} ballots by {done.raters:,} raters, {done.skipped:,} skipped, {done.leased:,} in hand."
         )
+        if campaign.mode == "rate" and done.submitted:
+            far += f"\n\n{said(await results(self.store, campaign))}"
+        return text(far, private=True)
 
     def over(self, act: Act) -> Run:
         """Return ``act`` with its campaign found, and what was wrong said to whoever called it, alone."""

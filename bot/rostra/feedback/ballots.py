@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..views import Ballot, Button, Buttons, Field, Form, Part, Text, View
-from . import drafts
+from ..views import Ballot, Button, Buttons, Field, Form, Part, Scale, Text, View
+from . import drafts, points
 from .drafts import Draft
+from .points import Points
 from .ranking import LETTERS, Ranking, letter, written
-from .values import Assignment, Campaign, Candidate, Shown
+from .values import Assignment, Axis, Campaign, Candidate, Rating, Shown
 
 ENDS_FROM = 5
 """Answers from which on the best and the worst are asked for first: two presses compare most of the pairs."""
@@ -25,6 +26,13 @@ CHAT = "chat"
 BEFORE = 4
 LINE = 300
 
+IN_A_ROW = 5
+"""Points on an axis that are offered as buttons: as many as there are in a row. More are picked in the form of the answer."""
+
+FEW = 4
+"""Answers with so many of these buttons under them that all of it is one message."""
+
+GIVE = "Write `/rank vote {example}`: points for each answer, `?` to skip, `report` if something is wrong."
 HINT = "Write `/rank vote {example}`: the best first, `=` for ties, `!` if all are bad, `?` to skip, `report` if something is wrong."
 
 
@@ -45,8 +53,28 @@ class Sheet:
     @property
     def draft(self) -> Draft:
         """What was pressed so far."""
-        stored = self.assignment.draft if self.assignment.state == "leased" else ""
-        return drafts.read(stored, self.k, ends=self.ends)
+        return drafts.read(self._stored, self.k, ends=self.ends)
+
+    @property
+    def points(self) -> Points:
+        """What was given so far, where answers get points."""
+        return points.read(self._stored, self.k, self.axes)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """What answers get points for."""
+        return self.campaign.axes or points.USUAL
+
+    @property
+    def said(self) -> str:
+        """What was pressed or given so far, as people read it."""
+        if self.campaign.mode == "rate":
+            return points.written(self.points.given, self.axes)
+        return drafts.so_far(self.draft)
+
+    @property
+    def _stored(self) -> str:
+        return self.assignment.draft if self.assignment.state == "leased" else ""
 
     @property
     def ends(self) -> bool:
@@ -68,19 +96,31 @@ def drawn(sheet: Sheet, *, buttons: bool, note: str = "", guideline: bool = Fals
     head.extend(_before(sheet))
     if sheet.campaign.mode == "write":
         return View(parts=(*head, *_write(sheet, buttons=buttons)), private=True)
+    if sheet.campaign.mode == "rate":
+        return View(parts=(*head, *_rate(sheet, buttons=buttons)), private=True)
     body = _answers(sheet, buttons=buttons)
     return View(parts=(*head, *body, *_below(sheet, buttons=buttons)), private=True)
 
 
-def saved(sheet: Sheet, ranking: Ranking, *, changed: bool, buttons: bool) -> View:
+def read_back(sheet: Sheet, ranking: Ranking, ratings: Sequence[Rating] = ()) -> str:
+    """Return what was stored of a ballot as its rater may write it again."""
+    slots = {candidate: slot for slot, candidate in enumerate(sheet.assignment.shown_order)}
+    given = {(slots[one.candidate], one.axis): one.value for one in ratings}
+    return points.written(given, sheet.axes) if given else written(ranking, sheet.k)
+
+
+def saved(
+    sheet: Sheet, ranking: Ranking, ratings: Sequence[Rating] = (), *, changed: bool, buttons: bool
+) -> View:
     """Return what is read back to the rater, and how to change it."""
-    said = written(ranking, sheet.k)
+    said = read_back(sheet, ranking, ratings)
+    label = "Your points" if sheet.campaign.mode == "rate" else "Your ranking: the best first, = for ties"
     parts: list[Part] = [Text(text=f"{'Changed' if changed else 'Saved'}: {said_of(said)}")]
     if buttons:
         form = Form(
             control=f"/rank answer {sheet.assignment.id}",
             title="Change it",
-            fields=(Field(name="ranking", label="Your ranking: the best first, = for ties", value=said),),
+            fields=(Field(name="ranking", label=label, value=said),),
         )
         parts.extend((form, Buttons(buttons=(Button(control="/rank next", label="Next"),))))
     return View(parts=tuple(parts), private=True)
@@ -132,6 +172,43 @@ def _below(sheet: Sheet, *, buttons: bool) -> Sequence[Part]:
 
 
 _OUT = (("?", "Skip"), ("report", "Report"))
+
+
+def _rate(sheet: Sheet, *, buttons: bool) -> Sequence[Part]:
+    """Return the answers, each to be given points in a form of its own, or one number after the other."""
+    now, id_ = sheet.points, sheet.assignment.id
+    given = tuple(
+        tuple((name, value) for (slot, name), value in now.given.items() if slot == here)
+        for here in range(sheet.k)
+    )
+    ballot = Ballot(
+        control=f"/rank answer {id_}",
+        question=sheet.shown.batch.question,
+        answers=tuple(one.text for one in sheet.answers),
+        scales=tuple(Scale(name=axis.name, most=axis.maximum) for axis in sheet.axes),
+        given=given,
+    )
+    scales = ", ".join(f"{axis.name} from 1 to {axis.maximum}" for axis in sheet.axes)
+    lines = [f"So far: {sheet.said}"] if now.given else []
+    if not buttons:
+        hint = f"Points: {scales}. {GIVE.format(example=points.example(sheet.k, sheet.axes))}"
+        rest = " `/rank save` saves what is there." if now.given else ""
+        return (ballot, Text(text="\n".join([*lines, hint + rest])))
+    asked, row = _asked(sheet, now)
+    lines.append(asked or f"Give each answer points: {scales}.")
+    first = [("undo", "Undo"), ("save", "Save")] if now.given else []
+    rows = [_row(id_, row)] if row else []
+    return (ballot, Text(text="\n".join(lines)), *rows, _row(id_, [*first, *_OUT]))
+
+
+def _asked(sheet: Sheet, now: Points) -> tuple[str, Sequence[tuple[str, str]]]:
+    """Return the question for the next number and the buttons for it; nothing where they would be too many."""
+    if sheet.k > FEW or not now.missing or now.missing[0][1].maximum > IN_A_ROW:
+        return "", ()
+    slot, axis = now.missing[0]
+    name = letter(slot)
+    row = [(f"{name} {axis.name} {value}", str(value)) for value in range(1, axis.maximum + 1)]
+    return f"{name}: how {axis.name}, from 1 to {axis.maximum}?", row
 
 
 def _row(id_: str, said: Sequence[tuple[str, str]]) -> Buttons:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -11,11 +12,11 @@ from weakref import WeakValueDictionary
 from ..clock import Clock
 from ..places import Place
 from ..stores import Store
-from . import drafts
+from . import drafts, points
 from .ballots import Sheet
 from .drafts import TIE, UNDO
-from .ranking import LETTERS, MOST, Ranking, parse
-from .values import Assignment, Judgment, candidate_tiers
+from .ranking import LETTERS, MOST, WORDS, Ranking, RankingError, parse
+from .values import Assignment, Judgment, Rating, candidate_tiers
 
 SAVE = "save"
 LOOKED_AT = 50
@@ -43,11 +44,12 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What came of an answer: the ballot as it is now, and the ranking if it was stored; ``changed``: not for the first time."""
+    """What came of an answer: the ballot as it is now, and what was stored, if anything was; ``changed``: not for the first time."""
 
     sheet: Sheet
     ranking: Ranking | None = None
     changed: bool = False
+    ratings: tuple[Rating, ...] = ()
 
 
 class Booth:
@@ -82,7 +84,7 @@ class Booth:
         raise NoBallotError("You have no ballot in hand. `/rank next` or `/rank new` gets you one.")
 
     async def answer(self, visitor: Visitor, ballot: str, said: str) -> Said:
-        """Take what somebody pressed or wrote: a letter, ``=``, ``undo``, ``save``, or a whole ranking.
+        """Take what somebody pressed or wrote: a letter, ``=``, ``undo``, ``save``, a whole ranking, or points.
 
         The same event is taken once. Raises `RankingError` and `NoBallotError`, to be shown, and `StoreError`.
         """
@@ -90,8 +92,10 @@ class Booth:
             sheet = await self.sheet(visitor, ballot)
             before = await self._store.judgment(judgment_id(visitor, ballot))
             if before is not None:
-                return Said(sheet=sheet, ranking=before.ranking, changed=before.revision > 1)
+                return _stored(sheet, before)
             word = " ".join(said.split())
+            if sheet.campaign.mode == "rate":
+                return await self._rated(visitor, sheet, word)
             if sheet.campaign.mode == "write" and word.lower() not in {"?", "skip", "report"}:
                 raise NoBallotError(
                     "That ballot wants an answer written: `/rank write TEXT`, or `/rank skip`."
@@ -110,7 +114,7 @@ class Booth:
             return await self.judge(visitor, sheet, ranking)
 
     async def judge(
-        self, visitor: Visitor, sheet: Sheet, ranking: Ranking, *, reason: str = "", comment: str = ""
+        self, visitor: Visitor, sheet: Sheet, ranking: Ranking, ratings: tuple[Rating, ...] = ()
     ) -> Said:
         """Store what somebody says of a ballot. Raises `RankingError`, `NoBallotError`, `StoreError`."""
         if sheet.campaign.status == "closed":
@@ -126,15 +130,51 @@ class Booth:
             at=now,
             tiers=candidate_tiers(ranking, held.shown_order),
             loose=ranking.loose,
-            reason=reason,
-            comment=comment,
+            ratings=ratings,
             duration_ms=max(0, round((now - held.at).total_seconds() * 1000)),
             surface=visitor.place.adapter,
             guideline_version=sheet.campaign.guideline_version,
             source_event=visitor.source,
         )
         stored = await self._store.judge(judgment)
-        return Said(sheet=sheet, ranking=ranking, changed=stored.revision > 1)
+        return Said(sheet=sheet, ranking=ranking, changed=stored.revision > 1, ratings=ratings)
+
+    async def _rated(self, visitor: Visitor, sheet: Sheet, word: str) -> Said:
+        """Take points, or what else there is to say of a ballot that asks for them."""
+        outcome = WORDS.get(word.upper())
+        if outcome == "all_bad":
+            raise RankingError(f"this ballot asks for points; write {_example(sheet)}, or ? to skip")
+        if outcome is not None:
+            return await self.judge(visitor, sheet, Ranking(outcome=outcome))
+        held = sheet.assignment.state == "leased"
+        if not held and word.lower() in {SAVE, UNDO}:
+            return await self._already(sheet)
+        marks = () if word.lower() in {SAVE, UNDO} else points.parse(word, sheet.k, sheet.axes)
+        if not held:
+            return await self._rerated(visitor, sheet, marks)
+        if word.lower() != SAVE:
+            sheet = await self._marked(visitor, sheet, marks)
+        given = sheet.points.given
+        if word.lower() == SAVE and not given:
+            raise RankingError(f"Give some points first, as in {_example(sheet)}.")
+        if word.lower() != SAVE and sheet.points.missing:
+            return Said(sheet=sheet)
+        return await self.judge(visitor, sheet, Ranking(), _ratings(sheet, given))
+
+    async def _marked(self, visitor: Visitor, sheet: Sheet, marks: Sequence[points.Mark]) -> Sheet:
+        """Keep points that were given, or without ``marks`` take the last ones back."""
+        event = drafts.mark_of(visitor.source)
+        now = points.added(sheet.points, marks, event) if marks else points.undone(sheet.points, event)
+        stored = points.text_of(now)
+        await self._store.save_draft(sheet.assignment.id, stored)
+        return replace(sheet, assignment=replace(sheet.assignment, draft=stored))
+
+    async def _rerated(self, visitor: Visitor, sheet: Sheet, marks: Sequence[points.Mark]) -> Said:
+        """Store points in place of those that were stored before; what is not named stays."""
+        revisions = await self._store.revisions(sheet.assignment.id)
+        given = dict(points.given_in(revisions[-1])) if revisions else {}
+        given |= {(one.slot, one.axis): one.value for one in marks}
+        return await self.judge(visitor, sheet, Ranking(), _ratings(sheet, given))
 
     async def release(self, visitor: Visitor, ballot: str) -> None:
         """Give a ballot back. Raises `NoBallotError`, `StoreError`."""
@@ -149,9 +189,7 @@ class Booth:
 
     async def _already(self, sheet: Sheet) -> Said:
         revisions = await self._store.revisions(sheet.assignment.id)
-        return Said(
-            sheet=sheet, ranking=revisions[-1].ranking if revisions else None, changed=len(revisions) > 1
-        )
+        return _stored(sheet, revisions[-1]) if revisions else Said(sheet=sheet)
 
     async def _drawn(self, held: Assignment) -> Sheet | None:
         plan = await self._store.campaign(held.campaign)
@@ -184,6 +222,18 @@ def judgment_id(visitor: Visitor, ballot: str) -> str:
 def same_workspace(one: Place, other: Place) -> bool:
     """Return whether two places belong together: on platforms without workspaces, all do."""
     return (one.adapter, one.workspace) == (other.adapter, other.workspace)
+
+
+def _stored(sheet: Sheet, one: Judgment) -> Said:
+    return Said(sheet=sheet, ranking=one.ranking, changed=one.revision > 1, ratings=one.ratings)
+
+
+def _example(sheet: Sheet) -> str:
+    return points.example(sheet.k, sheet.axes)
+
+
+def _ratings(sheet: Sheet, given: points.Given) -> tuple[Rating, ...]:
+    return points.ratings(given, sheet.axes, sheet.assignment.shown_order)
 
 
 def _is_press(word: str) -> bool:

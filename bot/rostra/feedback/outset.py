@@ -168,7 +168,10 @@ def _made(
         batch=batch.id,
         candidates=tuple(each.id for each in candidates),
         required=campaign.overlap,
-        gold=_gold(one, {slot: each.id for (slot, _, _), each in zip(kept, candidates, strict=True)}),
+        # Of points none are the right ones.
+        gold=()
+        if campaign.mode == "rate"
+        else _gold(one, {slot: each.id for (slot, _, _), each in zip(kept, candidates, strict=True)}),
     )
     return batch, candidates, task
 

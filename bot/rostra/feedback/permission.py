@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -65,3 +66,14 @@ class Erasure:
     judgments: int = 0
     withdrawn: bool = False
     lineage: Lineage = NOTHING
+
+    @property
+    def counts(self) -> Mapping[str, str]:
+        """What was done in numbers, for the log of changes."""
+        return {
+            "texts": str(self.texts),
+            "rankings": str(self.judgments),
+            "withdrawn": "yes" if self.withdrawn else "no",
+            "datasets": str(len(self.lineage.datasets)),
+            "models": str(len(self.lineage.models)),
+        }

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
     from .statistics.anomalies import Proposal
     from .statistics.evidence import Recommendation
     from .statistics.leaderboard import Leaderboard
+    from .statistics.means import Means
     from .statistics.raters import RaterStatistics
 
 ALPHA = 0.05
+
+NO_POINTS = "Nobody has given points yet."
+
+PORTION = 2000
+"""Judgments whose points are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,8 @@ class Sides:
 class Results:
     """What ``ballots`` of a campaign say. ``board`` is None where nothing was compared, ``recommended`` where fewer than two answerers were.
 
+    ``means`` are of a campaign that asks for points: from those nobody is ranked or recommended.
+
     ``missing`` is how many ballots more a decision is expected to take, 0 where it is made, None where that cannot be said.
     """
 
@@ -43,6 +51,7 @@ class Results:
     agreed: Agreement
     recommended: Recommendation | None
     missing: int | None
+    means: Means | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +65,30 @@ class Looked:
 async def results(store: Store, campaign: Campaign, sides: Sides | None = None) -> Results:
     """Return the results of ``campaign``. Raises `StoreError`, and `ValueError` for an answerer that was not compared."""
     judged = [one async for one in store.judged(campaign.id)]
+    if campaign.mode == "rate":
+        return await _rated(store, campaign, judged)
     return await asyncio.to_thread(of, campaign, judged, sides or Sides())
+
+
+async def _rated(store: Store, campaign: Campaign, judged: Sequence[Judged]) -> Results:
+    from .statistics.agreement import agreement
+    from .statistics.means import means
+
+    ids = [one.judgment for one in judged]
+    remarks = [
+        remark
+        for start in range(0, len(ids), PORTION)
+        for remark in await store.remarks(ids[start : start + PORTION])
+    ]
+    return Results(
+        campaign=campaign,
+        ballots=len(judged),
+        board=None,
+        agreed=agreement(judged),
+        recommended=None,
+        missing=None,
+        means=await asyncio.to_thread(means, judged, remarks),
+    )
 
 
 async def looked(store: Store, campaign: Campaign) -> Looked:
@@ -86,7 +118,7 @@ def of(campaign: Campaign, judged: Sequence[Judged], sides: Sides) -> Results:
         not one.excluded
         and not one.gold
         and len(set(filter(None, one.answerers))) > 1
-        and one.outcome == "ranked"
+        and any(tier is not None for tier in one.tiers)
         for one in judged
     )
     board = leaderboard(judged) if compared else None
@@ -131,9 +163,11 @@ def _recommended(
 
 
 def said(found: Results) -> str:
-    """Return the recommendation in words, with the number of ballots that are still missing."""
-    from .statistics.report import recommendation_text
+    """Return the recommendation in words, with the number of ballots that are still missing; or the points that were given."""
+    from .statistics.report import means_text, recommendation_text
 
+    if found.means is not None:
+        return means_text(found.means) if found.means.means else NO_POINTS
     if found.recommended is None:
         return "Nothing to decide yet: two answerers must meet on ballots that were ranked."
     text = recommendation_text(found.recommended)
@@ -161,6 +195,7 @@ def described(found: Results) -> dict[str, Any]:
             "warnings": list(board.warnings) if board else [],
             "agreement": _agreement(found.agreed),
             "recommendation": None if advice is None else _advice(advice, found.missing),
+            "points": [] if found.means is None else [asdict(one) for one in found.means.means],
         }
     )
     return row

@@ -126,7 +126,11 @@ class Dispatcher:
     async def _run(self, turn: Turn, line: Line, *, confirmed: bool = False) -> View | str:
         found = self.commands.match(line.words)
         if found is None:
-            return NOTHING_SAID if isinstance(turn.event, Reaction) else _unknown(line.words, self.commands, turn)
+            return (
+                NOTHING_SAID
+                if isinstance(turn.event, Reaction)
+                else _unknown(line.words, self.commands, turn)
+            )
         command, left = found
         turn.trace.note("dispatch", f"/{command.name}")
         if turn.permission < command.permission:

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from . import spending, summaries
+from .keys import Keyring
 from .people import Scope
-from .schema import (
-    content,
-    keyring,
-    person,
-    person_key,
-    platform_account,
-    review_item,
-    sanction,
-    trace,
-)
+from .schema import content, person, person_key, platform_account, review_item, sanction, trace
+from .schema import keyring as keyring_table
 
 
 def shred(scope: Scope, adapter: str, name: str) -> bool:
@@ -26,12 +20,12 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
 
     Their rows stay as a nameless shell; a backup still holds the key, so backups must expire too.
     """
-    found = known_as(scope, adapter, name)
+    found = known_as(scope.connection, scope.keyring, adapter, name)
     if not found:
         return False
     connection = scope.connection
     # Every process that writes reads this first, and forgets the keys it knows.
-    connection.execute(sa.update(keyring).values(generation=keyring.c.generation + 1))
+    connection.execute(sa.update(keyring_table).values(generation=keyring_table.c.generation + 1))
     connection.execute(sa.delete(platform_account).where(platform_account.c.person_id.in_(found)))
     connection.execute(sa.delete(person_key).where(person_key.c.person_id.in_(found)))
     summaries.remove_with(connection, found)
@@ -51,9 +45,9 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
     return True
 
 
-def known_as(scope: Scope, adapter: str, name: str) -> Sequence[UUID]:
+def known_as(connection: Connection, keyring: Keyring, adapter: str, name: str) -> Sequence[UUID]:
     """Return the pseudonyms of the person with the id ``name`` on the platform of ``adapter``."""
-    lookups = [scope.keyring.lookup("person", adapter, name), scope.keyring.lookup("person", "", name)]
-    return scope.connection.scalars(
+    lookups = [keyring.lookup("person", adapter, name), keyring.lookup("person", "", name)]
+    return connection.scalars(
         sa.select(platform_account.c.person_id).where(platform_account.c.lookup.in_(lookups))
     ).all()

@@ -327,7 +327,8 @@ class SqlFeedback(ABC):
         return await self.read(lambda connection: withdrawn.dossier(connection, self._keyring, who))
 
     async def erase(self, adapter: str, person: str, *, withdraw: bool = False) -> Erasure:
-        done = await self.write(lambda scope: withdrawn.forget(scope, adapter, person, withdraw=withdraw))
+        entry, account = uuid7(), (adapter, person)
+        done = await self.write(lambda scope: withdrawn.forget(scope, entry, account, withdraw=withdraw))
         self.forgotten()
         return done
 

@@ -358,7 +358,7 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryRecords, MemorySpending, M
                 self._cases[id_] = _expired(case)
         left = (one for one in self._sanctions if (one[0][0], one[1].person) != (adapter, person))
         self._sanctions = deque(left, maxlen=self._bounds.sanctions)
-        return await super().erase(adapter, person, withdraw=withdraw)
+        return self.erased(await super().erase(adapter, person, withdraw=withdraw))
 
     def _row(self, reply: str) -> _Row | None:
         return self._open.get(reply) or self._done.get(reply)

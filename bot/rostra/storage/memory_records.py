@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 
 from ..clock import Clock
+from ..feedback.values import Erasure
 from ..places import Person, Place
 from ..stores import Audited
 
@@ -54,6 +55,22 @@ class MemoryRecords:
                 workspace=None if place is None else _workspace(place),
             )
         )
+
+    def erased(self, done: Erasure) -> Erasure:
+        """Add an entry about an erasure, and return it."""
+        if done.known:
+            now = self._record_clock.now()
+            self.changes.append(
+                Change(
+                    at=now,
+                    actor=None,
+                    action="erase person",
+                    subject="person",
+                    detail=done.counts,
+                    workspace=None,
+                )
+            )
+        return done
 
     async def audited(self, place: Place | None, limit: int = 20) -> Sequence[Audited]:
         found = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,12 @@ def review(connection: Connection, keyring: Keyring, id_: UUID) -> Review | None
     """Return one case."""
     found = connection.execute(_ITEMS.where(review_item.c.id == id_)).all()
     return next(iter(_read(connection, keyring, found)), None)
+
+
+def reviews_of(connection: Connection, keyring: Keyring, author: UUID) -> Sequence[Review]:
+    """Return all cases about what ``author`` asked and was answered, oldest first; who decided is left out."""
+    found = connection.execute(_ITEMS.where(review_item.c.person_id == author)).all()
+    return [replace(one, by="") for one in reversed(_read(connection, keyring, found))]
 
 
 def _scores(categories: Mapping[str, float]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,6 +68,12 @@ def of_person(connection: Connection, keyring: Keyring, who: str, place: Place) 
     return _read(
         connection, keyring, connection.execute(_OF_PERSON, {"lookup": lookup, **_space(place)}).all()
     )
+
+
+def against(connection: Connection, keyring: Keyring, person: UUID) -> Sequence[Sanction]:
+    """Return what is kept about the person with this pseudonym, oldest first; who did it is left out."""
+    found = connection.execute(sa.select(table).where(table.c.person_id == person).order_by(table.c.id)).all()
+    return [replace(one, by="") for one in _read(connection, keyring, found)]
 
 
 def in_workspace(

@@ -35,12 +35,15 @@ from ..stores import (
 from ..turns import Step
 from ..verdicts import Judged
 from ..versions import ModelVersion
-from . import policies, reads, reviews, sanctions, summaries, versions
+from . import kept, policies, reads, reviews, sanctions, summaries, versions
 from .audit import Verified, append, verify
 from .audited import audited
 from .database import Database
+from .erase import known_as
 from .feedback import SqlFeedback
 from .history import History
+from .ids import id_or_none
+from .kept import Kept
 from .keys import Keyring
 from .people import Scope, conversations, workspace_of
 from .purge import purge_portion
@@ -305,6 +308,18 @@ class SqlStore(Shelves, SqlFeedback):
             total += count
             self._history.clear()
         return total + await self.purge_feedback(before)
+
+    async def kept(self, pseudonym: str) -> Kept | None:
+        """Return everything that is kept about somebody, None if nobody who was not erased has this pseudonym."""
+        who = id_or_none(pseudonym)
+        if who is None or await self.account(pseudonym) is None:
+            return None
+        return await self.read(lambda connection: kept.kept(connection, self._keyring, who))
+
+    async def known(self, adapter: str, person: str) -> Sequence[str]:
+        """Return the pseudonyms of the person with this id on the platform of ``adapter``; nobody becomes known by that."""
+        found = await self.read(lambda connection: known_as(connection, self._keyring, adapter, person))
+        return [one.hex for one in found]
 
     async def shred(self, adapter: str, person: str) -> bool:
         """Destroy the key of the person with this id on the platform of ``adapter``. Return whether there was one."""

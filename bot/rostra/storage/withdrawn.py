@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from ..feedback.values import Dossier, Erasure, OwnText
 from . import consents, datasets, erase, judgments
+from .audit import append
 from .batches import opened, with_text
 from .feedback_tables import assignment, batch, batch_line, candidate, exclusion, judgment, rank_task
 from .keys import Keyring
@@ -60,29 +61,34 @@ def dossier(connection: Connection, keyring: Keyring, who: UUID) -> Dossier:
     )
 
 
-def forget(scope: Scope, adapter: str, name: str, *, withdraw: bool) -> Erasure:
-    """Forget somebody; see `rostra.feedback.stores.Datasets.erase`."""
+def forget(scope: Scope, entry: UUID, account: tuple[str, str], *, withdraw: bool) -> Erasure:
+    """Forget the person with this adapter and id; see `rostra.feedback.stores.Datasets.erase`.
+
+    ``entry`` is the id that this gets in the log of changes, with the pseudonym, which leads nowhere any more.
+    """
     connection = scope.connection
-    people = erase.known_as(scope, adapter, name)
+    people = erase.known_as(connection, scope.keyring, *account)
     if not people:
         return Erasure(known=False)
     held = datasets.containing(connection, people)
     mine = content.c.person_id.in_(people) & content.c.body.is_not(None)
     texts = connection.scalar(sa.select(sa.func.count()).select_from(content).where(mine)) or 0
     said = connection.scalars(sa.select(judgment.c.id).where(judgment.c.person_id.in_(people))).all()
-    erase.shred(scope, adapter, name)
+    erase.shred(scope, *account)
     _forget_people(connection, people)
     datasets.taint(scope, held)
     if withdraw and said:
         for who in people:
             _withdraw(scope, who)
-    return Erasure(
+    done = Erasure(
         known=True,
         texts=texts,
         judgments=len(said),
         withdrawn=withdraw,
         lineage=datasets.lineage(connection, held),
     )
+    append(scope, entry, None, "erase person", " ".join(f"person {who}" for who in people), done.counts)
+    return done
 
 
 def _withdraw(scope: Scope, who: UUID) -> None:

@@ -191,6 +191,9 @@ class ConsentContract:
         assert [one.id for one in (await store.lineage(bens.person)).datasets] == [touched]
         done = await store.erase("test", "cat", withdraw=True)
         assert done.withdrawn
+        (entry,) = await store.audited(None, 1)
+        assert (entry.action, entry.by, entry.detail) == ("erase person", "", done.counts)
+        assert "cat" not in entry.subject, "the log of changes stays, and is to name nobody"
         assert [one.judgment for one in await everything(store)] == [bens.id]
         await store.erase("test", "dan")
         gone = await store.assignment(held.id)

@@ -17,7 +17,7 @@ IDLE = "There is nothing for you to rank right now, or you have done your share 
 
 RANKING = Option(
     name="ranking",
-    help="B > A = C: best first, = ties; +B -D: best and worst; ! all bad, ? skip, report",
+    help="B > A = C: best first, = ties; +B -D: best and worst; ! all bad, ? skip, report; or A: 4 5",
     required=True,
 )
 
@@ -115,7 +115,7 @@ class Ballots:
         buttons = call.turn.capabilities.buttons
         if said.ranking is None:
             return drawn(said.sheet, buttons=buttons)
-        return saved(said.sheet, said.ranking, changed=said.changed, buttons=buttons)
+        return saved(said.sheet, said.ranking, said.ratings, changed=said.changed, buttons=buttons)
 
 
 def commands(office: Office) -> Sequence[Command]:

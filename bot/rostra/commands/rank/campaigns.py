@@ -8,16 +8,16 @@ from hashlib import sha256
 from typing import Any, get_args
 
 from ...command import Call, Choosing, Command, Desk, Option, command
+from ...feedback import points
 from ...feedback.queue import GOLD, NAME, REPEATS, campaign_called
 from ...feedback.ranking import MOST
-from ...feedback.values import Campaign, CampaignStatus, Mode, new_id
+from ...feedback.values import Axis, Campaign, CampaignStatus, Mode, new_id
 from ...places import Permission, Place
 from ...views import Table, View, text
 from ..choosing import one_of
 from .office import Act, Office, explained
 
 MODES: tuple[Mode, ...] = get_args(Mode)
-OFFERED: tuple[Mode, ...] = tuple(mode for mode in MODES if mode != "rate")
 LEVELS = tuple(level.name.lower() for level in Permission)
 
 
@@ -39,14 +39,17 @@ class Campaigns:
             name=name,
             place=replace(call.place, thread=None),
             mode=_mode(mode),
-            k=2 if mode == "pair" else _whole(call.options.get("k", "4"), 2, MOST),
+            k=2 if mode == "pair" else _whole(call.options.get("k", "4"), 1 if mode == "rate" else 2, MOST),
+            axes=points.USUAL if mode == "rate" else (),
             overlap=_whole(call.options.get("overlap", "1"), 1, 50),
             answerers=self._answerers(call, call.options.get("answerers", "")),
         )
         await self._save(call, made, "new campaign")
+        axes = f" Answers get points for `{points.axes_text(made.axes)}`; `/rank campaign set {name} axes helpful 5, true 5` changes that."
         return (
             f"The campaign `{name}` is open. `/rank campaign add {name}` puts the last question here into it,"
             f" `/rank campaign set {name} KEY VALUE` changes it, and `/rank next {name}` hands out its ballots."
+            + (axes if made.axes else "")
         )
 
     async def set(self, call: Call) -> View | str:
@@ -55,12 +58,26 @@ class Campaigns:
         change = CHANGES.get(key)
         if key == "answerers":
             changed = replace(found, answerers=self._answerers(call, value))
+        elif key == "axes":
+            changed = replace(found, axes=await self._axes(found, value))
+            value = points.axes_text(changed.axes)
         elif change is None:
             raise ValueError(f"{key[:20]!r} cannot be set; {', '.join(KEYS)} can")
         else:
             changed = replace(found, **change(found, value))
         await self._save(call, changed, f"set campaign {key}")
         return f"`{found.name}` is changed: `{key}` is `{_short(value) or 'nothing'}` now."
+
+    async def _axes(self, found: Campaign, value: str) -> tuple[Axis, ...]:
+        if found.mode != "rate":
+            raise ValueError(
+                f"{found.name!r} has its answers put in order; a campaign of the mode rate has axes"
+            )
+        if (await self.office.store.progress(found.id)).submitted:
+            raise ValueError(
+                f"{found.name!r} has points on its axes already; begin a new campaign for others"
+            )
+        return points.axes_of(value)
 
     def turning(self, status: CampaignStatus, said: str) -> Act:
         """Return the command that opens, pauses or closes a campaign."""
@@ -77,6 +94,8 @@ class Campaigns:
     async def gold(self, call: Call) -> View | str:
         """Make the ranking that the operator gave last in a campaign the right one, to check raters by."""
         found = await self._found(call)
+        if found.mode == "rate":
+            raise ValueError(f"{found.name!r} asks for points, of which none are the right ones")
         store, visitor = self.office.store, await self.office.visitor(call)
         last = next(iter(await store.assignments(visitor.person, found.id, "submitted", 1)), None)
         said = None if last is None else (await store.revisions(last.id))[-1]
@@ -135,10 +154,10 @@ class Campaigns:
 
 
 def _mode(given: str) -> Mode:
-    for mode in OFFERED:
+    for mode in MODES:
         if mode == given:
             return mode
-    raise ValueError(f"{given[:20]!r} is no mode; there are {', '.join(OFFERED)}")
+    raise ValueError(f"{given[:20]!r} is no mode; there are {', '.join(MODES)}")
 
 
 def _whole(given: str, least: int, most: int) -> int:
@@ -182,7 +201,7 @@ CHANGES: Mapping[str, Callable[[Campaign, str], Mapping[str, Any]]] = {
     "cap": lambda _, given: {"caps_per_day": _whole(given, 0, 10**6)},
     "minutes": lambda _, given: {"lease_seconds": 60.0 * _whole(given, 1, 43_200)},
 }
-KEYS = (*CHANGES, "answerers")
+KEYS = (*CHANGES, "answerers", "axes")
 
 
 def _short(value: str) -> str:
@@ -211,7 +230,7 @@ def commands(office: Office) -> Sequence[Command]:
             "Begin a campaign",
             campaigns.new,
             Option(name="name", help="what to call it", required=True),
-            Option(name="mode", help=", ".join(OFFERED), choices=one_of(*OFFERED)),
+            Option(name="mode", help=", ".join(MODES), choices=one_of(*MODES)),
             Option(name="k", help="answers on a ballot, 2 to 9; by default 4"),
             Option(name="overlap", help="raters of each ballot; by default 1"),
             Option(name="answerers", help="who is compared, such as default,pirate"),

@@ -10,6 +10,7 @@ from .anomalies import Proposal
 from .evidence import Recommendation
 from .fragility import Fragility
 from .leaderboard import Effect, Leaderboard, Standing
+from .means import Mean, Means
 from .raters import RaterStatistics
 
 MARK = "¹"
@@ -71,6 +72,27 @@ def raters_text(found: Sequence[RaterStatistics], proposed: Iterable[Proposal] =
         for one in proposed
     ]
     return "\n".join([*_table(head, rows), *([""] if notes else []), *notes])
+
+
+def means_text(found: Means) -> str:
+    """Return the points that answerers got, as a table, and below it what it must be read with."""
+    rows = [(f"{one.axis}, 1 to {one.most}", one.answerer, *_mean(one)) for one in found.means]
+    out = f" {_count(found.left_out, 'ballot')} without points that count." if found.left_out else ""
+    notes = [
+        (
+            f"{_count(found.ballots, 'ballot')}.{out} Intervals are of 95 % and take points to be dependent that share"
+            " a rater or a prompt."
+        ),
+        "Points are in no leaderboard of rankings, and no answerer is recommended from them.",
+        *found.warnings,
+    ]
+    head = ("axis", "answerer", "mean", "95 %", "points", "raters")
+    return "\n".join([*_table(head, rows), "", *(f"- {note}" for note in notes)])
+
+
+def _mean(one: Mean) -> tuple[str, ...]:
+    sure = "" if one.low is None or one.high is None else f"{one.low:.2f} to {one.high:.2f}"
+    return f"{one.value:.2f}", sure, f"{one.points:,}", f"{one.raters:,}"
 
 
 def recommendation_text(found: Recommendation) -> str:
