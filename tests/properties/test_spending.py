@@ -48,10 +48,10 @@ steps = st.lists(
 class Book:
     """What should be: what each reply has used and reserved, and in which counters."""
 
-    used: dict[int, Amounts] = field(default_factory=dict)
-    held: dict[int, Amounts] = field(default_factory=dict)
+    used: dict[int, Amounts] = field(default_factory=dict[int, Amounts])
+    held: dict[int, Amounts] = field(default_factory=dict[int, Amounts])
     counters: list[Amounts] = field(default_factory=lambda: [NOTHING] * len(SHARES))
-    where: dict[int, set[int]] = field(default_factory=dict)
+    where: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
 
     def count(self, reply: int, more: Amounts) -> None:
         for number in self.where.get(reply, ()):
