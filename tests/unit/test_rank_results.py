@@ -14,6 +14,7 @@ from rostra.feedback.judged import Judged
 from rostra.feedback.outset import Answered, begin
 from rostra.feedback.results import Sides, described, of, said
 from rostra.feedback.statistics.simulate import Study, crowd, simulated
+from rostra.places import Person
 from rostra.storage.memory import MemoryStore
 from rostra.testing.ballots import campaign
 from rostra.testing.clock import ManualClock
@@ -120,6 +121,32 @@ async def test_operators_read_in_a_chat_what_a_campaign_has_shown_and_others_do_
         assert "no campaign 'spam'" in await chat.operate("/rank results spam")
         for path in ("results", "leaderboard", "agreement", "raters", "status"):
             assert "operator" in (await chat.ask(f"/rank {path} eggs", author="ann")).lower()
+
+
+@pytest.mark.slow
+async def test_a_rater_is_left_out_with_a_reason_that_they_can_read_and_taken_back_in() -> None:
+    async with asking() as chat:
+        for name in ("ann", "ben"):
+            await chat.ask("/privacy allow rate", author=name)
+        await chat.operate("/rank campaign new eggs pair 2 2")
+        await chat.operate("/rank campaign add eggs")
+        for name in ("ann", "ben"):
+            await chat.ask("/rank next eggs", author=name)
+            await chat.ask("/rank vote A > B", author=name)
+        ann = await chat.app.parts.store.pseudonym("fake", Person(id="ann"))
+        assert "has no ballots" in await chat.operate("/rank exclude nobody eggs presses A always")
+        assert "no longer counts" in await chat.operate(f"/rank exclude {ann} eggs presses A always")
+        listed = await chat.operate("/rank raters eggs")
+        assert f"{ann} is left out since" in listed
+        assert "presses A always" in listed
+        assert "0 raters, 0 tasks" in await chat.operate("/rank agreement eggs")
+        assert "presses A always" in await chat.ask("/privacy", author="ann")
+        assert "presses A always" not in await chat.ask("/privacy", author="ben")
+        assert "counts again" in await chat.operate(f"/rank readmit {ann} eggs")
+        assert "2 raters, 1 tasks" in await chat.operate("/rank agreement eggs")
+        assert "is not left out" in await chat.operate(f"/rank readmit {ann} eggs")
+        assert "exclude rater" in await chat.operate("/audit")
+        assert "operator" in (await chat.ask(f"/rank exclude {ann} eggs no", author="ben")).lower()
 
 
 @pytest.mark.slow

@@ -82,9 +82,12 @@ class Privacy:
             " what I keep, `/privacy erase` erases it."
         )
         parts: list[Part] = [Text(text=said), Table(header=("Scope", "Allowed", "What I may do"), rows=rows)]
-        seen = _seen(kept)
-        if seen:
-            parts.append(Text(text=seen))
+        out = [
+            f"What you ranked in a campaign is left out since {one.at:%Y-%m-%d}: {one.reason}. Ask whoever runs this bot about it."
+            for one in await self.store.exclusions()
+            if one.kind == "person" and one.target == person
+        ]
+        parts += [Text(text=one) for one in (_seen(kept), *out) if one]
         return View(parts=(*parts, Text(text=how)), private=True)
 
     async def _allow(self, call: Call) -> View | str:

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TypeAlias
 
+from ..clock import Clock
 from ..command import Call, Command, Desk, Option, Run, command
 from ..components import Component, ComponentSettings, Services
 from ..errors import StoreError
 from ..feedback.queue import campaign_called
 from ..feedback.results import Results, Sides, looked, results, said
-from ..feedback.values import Campaign
+from ..feedback.values import Campaign, Exclusion, new_id
 from ..places import Permission, Place
 from ..stores import Store
 from ..views import File, Part, Text, View, text
 
 Act: TypeAlias = Callable[[Call, Campaign], Awaitable[View]]
+
+LONGEST = 300
+"""Characters of a reason."""
 
 NOTHING = "Nothing was compared in `{name}` yet: two answerers must meet on ballots that were ranked."
 
@@ -28,6 +32,7 @@ class Reading:
     """The commands, over a store."""
 
     store: Store
+    clock: Clock
 
     async def results(self, call: Call, campaign: Campaign) -> View:
         """Recommend an answerer, or say how many ballots are missing for that."""
@@ -69,9 +74,64 @@ class Reading:
 
         del call
         found = await looked(self.store, campaign)
-        if not found.raters:
+        out = [
+            f"- {one.target} is left out since {one.at:%Y-%m-%d}: {one.reason}. `/rank readmit {one.target}` takes them back in."
+            for one in await self._out(campaign)
+        ]
+        if not found.raters and not out:
             return text(f"Nobody has ranked anything in `{campaign.name}` yet.", private=True)
-        return text(raters_text(found.raters, found.proposed), private=True)
+        return text("\n".join([raters_text(found.raters, found.proposed), *out]), private=True)
+
+    async def exclude(self, call: Call, campaign: Campaign) -> View:
+        """Leave a rater out of the figures of a campaign, until they are readmitted. The rater can read it with ``/privacy``."""
+        rater, reason = call.options["rater"], call.options["reason"][:LONGEST]
+        if rater not in {one.rater for one in (await looked(self.store, campaign)).raters}:
+            raise ValueError(
+                f"{rater[:40]!r} has no ballots that count in {campaign.name}; /rank raters lists who has"
+            )
+        by = await self.store.pseudonym(call.place.adapter, call.turn.author)
+        exclusion = Exclusion(
+            id=new_id(),
+            kind="person",
+            target=rater,
+            reason=reason,
+            at=self.clock.now(),
+            method="operator",
+            campaign=campaign.id,
+            by=by,
+        )
+        await self.store.exclude(exclusion)
+        await self._audit(call, "exclude rater", campaign, rater)
+        return text(
+            f"What {rater} ranked in `{campaign.name}` no longer counts; nothing is deleted."
+            f" `/rank readmit {rater}` takes them back in.",
+            private=True,
+        )
+
+    async def readmit(self, call: Call, campaign: Campaign) -> View:
+        """Have a rater count again who was left out of a campaign."""
+        rater = call.options["rater"]
+        found = [one for one in await self._out(campaign) if one.target == rater]
+        if not found:
+            raise ValueError(f"{rater[:40]!r} is not left out of {campaign.name}")
+        for one in found:
+            await self.store.readmit(one.id)
+        await self._audit(call, "readmit rater", campaign, rater)
+        return text(f"What {rater} ranked in `{campaign.name}` counts again.", private=True)
+
+    async def _out(self, campaign: Campaign) -> Sequence[Exclusion]:
+        found = await self.store.exclusions()
+        return [one for one in found if one.kind == "person" and one.campaign == campaign.id]
+
+    async def _audit(self, call: Call, action: str, campaign: Campaign, rater: str) -> None:
+        await self.store.audit(
+            call.turn.author,
+            action,
+            campaign.id,
+            {"rater": rater},
+            adapter=call.place.adapter,
+            place=call.place,
+        )
 
     async def status(self, call: Call, campaign: Campaign) -> View:
         """Show how far a campaign has come."""
@@ -130,27 +190,39 @@ def _apply(found: Results) -> Sequence[Part]:
 async def open_results(settings: ComponentSettings, services: Services) -> AsyncGenerator[Sequence[Command]]:
     """Open the commands; there are none where nothing is kept."""
     del settings
-    yield () if services.store is None else commands(services.store)
+    yield () if services.store is None else commands(services.store, services.clock)
 
 
-def commands(store: Store) -> Sequence[Command]:
+def commands(store: Store, clock: Clock) -> Sequence[Command]:
     """Return the commands over ``store``."""
-    reading = Reading(store)
+    reading = Reading(store, clock)
     campaign = Option(name="campaign", help="which one; not needed where there is one", choices=reading.names)
     live = Option(name="live", help="who answers now; by default the first after the best")
     candidate = Option(name="candidate", help="who may take their place; by default the best")
 
+    rater = Option(name="rater", help="a pseudonym that /rank raters shows", required=True)
+    reason = Option(name="reason", help="why; the rater can read it", required=True, free=True)
+
     def made(path: str, about: str, act: Act, *options: Option) -> Command:
-        return command(
-            f"rank {path}", help=about, options=(campaign, *options), permission=Permission.OPERATOR
-        )(reading.over(act))
+        return command(f"rank {path}", help=about, options=options, permission=Permission.OPERATOR)(
+            reading.over(act)
+        )
 
     return (
-        made("results", "Say which answerer to choose, or what is missing", reading.results, live, candidate),
-        made("leaderboard", "Show who stands where, with a picture", reading.leaderboard),
-        made("agreement", "Show how much raters agree", reading.agreement),
-        made("raters", "Show how raters rate, and whom to look at", reading.raters),
-        made("status", "Show how far a campaign has come", reading.status),
+        made(
+            "results",
+            "Say which answerer to choose, or what is missing",
+            reading.results,
+            campaign,
+            live,
+            candidate,
+        ),
+        made("leaderboard", "Show who stands where, with a picture", reading.leaderboard, campaign),
+        made("agreement", "Show how much raters agree", reading.agreement, campaign),
+        made("raters", "Show how raters rate, and whom to look at", reading.raters, campaign),
+        made("exclude", "Leave a rater out of the figures", reading.exclude, rater, campaign, reason),
+        made("readmit", "Have a rater count again", reading.readmit, rater, campaign),
+        made("status", "Show how far a campaign has come", reading.status, campaign),
     )
 
 
