@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from ..clock import Clock
 from ..errors import StoreError
 from ..places import Permission, Place
 from ..stores import Store
 from .ballots import CHAT
 from .booth import Visitor
+from .selecting import Selector
 from .values import Assignment, Campaign, Task, new_id
 
 LOOKED_AT = 1000
@@ -40,8 +42,9 @@ class Next:
 class Queue:
     """Hands out the tasks of a store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._selector = Selector(store, clock)
 
     async def next(
         self, visitor: Visitor, permission: Permission, campaign: Campaign | None = None
@@ -70,11 +73,22 @@ class Queue:
             held = await self._lease(visitor, campaign, extra.id)
             if held is None:
                 await self._store.void_task(extra.id)
-        if held is None:
-            held = await self._lease(visitor, campaign)
+        held = held or await self._selected(visitor, campaign, had) or await self._lease(visitor, campaign)
         if held is None:
             return None
         return Next(assignment=held, campaign=campaign, first=not await self._knows(campaign, had))
+
+    async def _selected(
+        self, visitor: Visitor, campaign: Campaign, had: Sequence[Assignment]
+    ) -> Assignment | None:
+        """Return the ballot that tells most, None where one is in hand, the queue decides or somebody else was faster."""
+        if any(one.state == "leased" for one in had):
+            return None
+        picked = await self._selector.pick(campaign, {one.task for one in had})
+        held = None if picked is None else await self._lease(visitor, campaign, picked.task)
+        if picked is not None and held is not None:
+            await self._selector.picked(picked)
+        return held
 
     async def _lease(self, visitor: Visitor, campaign: Campaign, task: str = "") -> Assignment | None:
         return await self._store.lease(campaign.id, visitor.person, surface=visitor.place.adapter, task=task)

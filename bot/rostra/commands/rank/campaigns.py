@@ -11,6 +11,7 @@ from ...command import Call, Choosing, Command, Desk, Option, command
 from ...feedback import points
 from ...feedback.queue import GOLD, NAME, REPEATS, campaign_called
 from ...feedback.ranking import MOST
+from ...feedback.selecting import SELECT, WAYS
 from ...feedback.values import Axis, Campaign, CampaignStatus, Mode, new_id
 from ...places import Permission, Place
 from ...views import Table, View, text
@@ -190,6 +191,12 @@ def _repeats(found: Campaign, given: str) -> Mapping[str, Any]:
     return {"more": {**found.more, REPEATS: _share(given)}}
 
 
+def _select(found: Campaign, given: str) -> Mapping[str, Any]:
+    if given not in WAYS:
+        raise ValueError(f"{given[:20]!r} is no way to select; there are {', '.join(WAYS)}")
+    return {"more": {**found.more, SELECT: given}}
+
+
 CHANGES: Mapping[str, Callable[[Campaign, str], Mapping[str, Any]]] = {
     "k": lambda _, given: {"k": _whole(given, 1, MOST)},
     "overlap": lambda _, given: {"overlap": _whole(given, 1, 50)},
@@ -197,6 +204,7 @@ CHANGES: Mapping[str, Callable[[Campaign, str], Mapping[str, Any]]] = {
     "guideline": _guideline,
     "gold": lambda _, given: {"gold_rate": _share(given)},
     "repeats": _repeats,
+    "select": _select,
     "budget": lambda _, given: {"budget": _whole(given, 0, 10**9)},
     "cap": lambda _, given: {"caps_per_day": _whole(given, 0, 10**6)},
     "minutes": lambda _, given: {"lease_seconds": 60.0 * _whole(given, 1, 43_200)},

@@ -78,7 +78,7 @@ def office(services: Services) -> Office | None:
         refusals=services.refusals,
         clock=services.clock,
         booth=Booth(store, services.clock),
-        queue=Queue(store),
+        queue=Queue(store, services.clock),
         kitchen=Kitchen(models=services.models, moderation=moderation, clock=services.clock),
     )
 
