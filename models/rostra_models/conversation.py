@@ -41,12 +41,19 @@ class Conversation:
         return ids if end is None or ids[-1:] == [end] else [*ids, end]
 
     def _tokens(self, messages: Sequence[Utterance], *, answering: bool) -> list[int]:
-        said = [{"role": message.role, "content": self._harmless(message.text)} for message in messages]
-        templated = bool(self.tokenizer.chat_template)
-        text = self._templated(said, answering=answering) if templated else _plain(said, answering=answering)
+        text = self.text(messages, answering=answering)
         # A template writes the tokens that open a text itself; others are the tokenizer's to add.
-        ids: list[int] = self.tokenizer(text, add_special_tokens=not templated)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=not self.tokenizer.chat_template)[
+            "input_ids"
+        ]
         return ids
+
+    def text(self, messages: Sequence[Utterance], *, answering: bool) -> str:
+        """Return a conversation as it is laid out, to be answered or over. Raises `ModelError` likewise."""
+        said = [{"role": message.role, "content": self._harmless(message.text)} for message in messages]
+        if self.tokenizer.chat_template:
+            return self._templated(said, answering=answering)
+        return _plain(said, answering=answering)
 
     def _harmless(self, text: str) -> str:
         text = clean(text)

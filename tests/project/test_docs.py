@@ -157,6 +157,7 @@ class Session:
             return
         module = ModuleType("example")
         with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
             patch.setitem(sys.modules, "example", module)  # dataclasses look there for their module
             exec(compile(block.text, block.file or "example.py", "exec"), vars(module))
 

@@ -34,6 +34,7 @@ _ELSEWHERE = {
     "rank": "Have answers ranked, and see what rankings show.",
     "classifier": "Train the moderation classifier, and measure it.",
     "model": "Get models, and see which are there.",
+    "train": "Train a model, stage by stage.",
     "moderate": "Judge texts with the configured moderation.",
     "policy": "Show, replay and calibrate what is moderated, and how strictly.",
 }
