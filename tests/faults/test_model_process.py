@@ -10,8 +10,8 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from itertools import pairwise
 from pathlib import Path
-from time import monotonic
 
 import pytest
 import pytest_asyncio
@@ -59,6 +59,13 @@ async def read(pieces: AsyncIterator[Piece]) -> list[Piece]:
         return [piece async for piece in pieces]
 
 
+async def pause(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    async with asyncio.timeout(PATIENCE):
+        while "State:\tT" not in Path(f"/proc/{pid}/status").read_text():  # noqa: ASYNC110  the kernel tells nobody
+            await asyncio.sleep(0)
+
+
 async def test_a_process_killed_mid_answer_is_an_error_to_all_who_wait_and_the_next_is_answered(
     model: LocalModel,
 ) -> None:
@@ -67,6 +74,7 @@ async def test_a_process_killed_mid_answer_is_an_error_to_all_who_wait_and_the_n
     assert killed is not None
     async with aclosing(asking(model, 8000)) as pieces:
         await anext(pieces)
+        await pause(killed)  # else an answer as short as the next may be over before the process is killed
         waiting = asyncio.create_task(read(asking(model, 8)))
         await asyncio.sleep(0)
         os.kill(killed, signal.SIGKILL)
@@ -81,18 +89,25 @@ async def test_a_process_killed_mid_answer_is_an_error_to_all_who_wait_and_the_n
 
 async def test_leaving_mid_answer_frees_the_process_for_the_next(model: LocalModel) -> None:
     await answer(model)
-    started = monotonic()
-    await answer(model, 100)
-    a_hundred = monotonic() - started
+    assert model.pid is not None
+    begun = worked(model.pid)
+    await answer(model, 1000)
+    a_thousand = worked(model.pid) - begun
+    begun = worked(model.pid)
     async with aclosing(asking(model, 8000)) as pieces:
         await anext(pieces)
-    started = monotonic()
     await answer(model)
-    # All of it would be eighty times a hundred tokens, and more, as tokens cost more the more there are.
-    assert monotonic() - started < 20 * a_hundred
+    # All of it would be eight times a thousand tokens, and more, as tokens cost more the more there are.
+    assert worked(model.pid) - begun < 4 * a_thousand
 
 
-async def test_the_loop_goes_on_while_an_answer_is_made(model: LocalModel) -> None:
+def worked(pid: int) -> int:
+    """Return what the process took of the processor, in ticks; the clock would count what others took, too."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+async def test_the_loop_goes_on_while_pieces_come(model: LocalModel) -> None:
     await answer(model)
     rounds = 0
 
@@ -103,14 +118,12 @@ async def test_the_loop_goes_on_while_an_answer_is_made(model: LocalModel) -> No
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    stream = asking(model, 200)
-    await anext(stream)
-    first = rounds
-    assert await read(stream)
+    seen = [0, *[rounds async for _ in asking(model, 200)]]
     counting.cancel()
     await asyncio.gather(counting, return_exceptions=True)
-    # A loop that is held up goes round once or twice until the first piece; how fast the others come is no matter.
-    assert first > 10
+    # A loop that is held up goes round once or twice for each piece. One that is free goes round often while it waits for
+    # one of them; for which depends on what else the machine does, as several pieces may come together.
+    assert max(after - before for before, after in pairwise(seen)) > 10
 
 
 async def test_a_dead_parent_takes_an_answering_process_along(folder: Path) -> None:
