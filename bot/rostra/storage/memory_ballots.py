@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ from ..places import Person, Place
 DAY = timedelta(days=1)
 
 
-class MemoryBallots:
+class MemoryBallots(ABC):
     """The first half of a `rostra.feedback.stores.Feedback` that lives as long as the process."""
 
     def __init__(self, clock: Clock) -> None:
@@ -247,8 +248,9 @@ class MemoryBallots:
         hands = sum(self._taken(one) for one in self._assignments.values() if one.campaign == plan.id)
         return not (0 < plan.caps_per_day <= today or 0 < plan.budget <= hands)
 
+    @abstractmethod
     def _stored_since(self, assignment: str, since: datetime) -> bool:
-        raise NotImplementedError
+        """Return whether it was judged, and that stored, since then."""
 
     def _open_to(self, task: Task, person: str) -> bool:
         return (

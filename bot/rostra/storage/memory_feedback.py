@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -130,8 +131,9 @@ class MemoryJudgments(MemoryBallots):
             if here and then and (members is not None or ((superseded or newest) and (excluded or not out))):
                 yield self._judged(kept, out=out)
 
+    @abstractmethod
     def _member_ids(self, dataset: str) -> Sequence[str]:
-        raise NotImplementedError
+        """Return the ids of the judgments in a dataset."""
 
     def _is_excluded(self, kept: _Kept) -> bool:
         one = kept.judgment
