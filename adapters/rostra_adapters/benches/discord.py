@@ -11,21 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from rostra.benches.report import percentile
 
 from .discord_load import ANSWER
 from .told import told
-
-if TYPE_CHECKING:
-    from rostra.app import App  # a bare client has nothing of it in its process
+from .whole import whole_bot
 
 EVENTS, COMMANDS, ROUNDS = 1_000, 400, 5
 QUICK_EVENTS, QUICK_COMMANDS = 150, 100
@@ -167,44 +163,19 @@ async def _echoing(where: Where, *, replies: bool) -> AsyncGenerator[None]:
 @asynccontextmanager
 async def in_memory(where: Where) -> AsyncGenerator[None]:
     """Run the whole bot; nothing is kept."""
-    async with _bot(where, "memory:"):
+    async with whole_bot(_adapter(where), ANSWER):
         yield
 
 
 @asynccontextmanager
 async def durable(where: Where) -> AsyncGenerator[None]:
     """Run the whole bot on SQLite: what is asked is on disk before it is answered."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        async with _bot(where, f"sqlite:///{folder}/rostra.db"):
-            yield
+    async with whole_bot(_adapter(where), ANSWER, durable=True):
+        yield
 
 
-@asynccontextmanager
-async def _bot(where: Where, url: str) -> AsyncGenerator[App]:
-    from rostra.app import open_app
-    from rostra.config import Settings
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.model_validate(
-            {
-                "data": folder,
-                "adapters": {"discord": {"kind": "discord", "token": where["token"], "api": where["api"]}},
-                "models": {"model": {"kind": "canned", "otherwise": ANSWER, "piece": 100}},
-                "moderators": {"rules": {"kind": "rules"}},
-                "feedback": {"thumbs": False},  # no more in the message than the bare client sends
-                "storage": {"url": url},
-                "limits": {"per_person_per_minute": 10**9, "per_place_per_minute": 10**9, "burst": 10**9},
-            }
-        )
-        async with open_app(settings) as app, AsyncExitStack() as stack:
-            running = asyncio.ensure_future(app.run())
-            stack.push_async_callback(_stopped, app, running)
-            yield app
-
-
-async def _stopped(app: App, running: asyncio.Future[None]) -> None:
-    app.stop()
-    await running
+def _adapter(where: Where) -> Mapping[str, object]:
+    return {"kind": "discord", "token": where["token"], "api": where["api"]}
 
 
 CONTENDERS: Mapping[str, Contender] = {

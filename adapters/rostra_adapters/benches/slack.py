@@ -8,25 +8,21 @@ process, in which nothing else runs, except with durability on, where waiting fo
 
 from __future__ import annotations
 
-import asyncio
 import json
 import statistics
-import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from rostra.benches.report import percentile
 
 from .told import told
-
-if TYPE_CHECKING:
-    from rostra.app import App  # bare slack_bolt has nothing of it in its process
+from .whole import whole_bot
 
 EVENTS, QUICK = 1_000, 150
+ANSWER = "One more than you said."
 WINDOW = 50
 """Questions at once."""
 WARM = 200
@@ -140,7 +136,7 @@ async def _bolt(where: Where, client: Any) -> AsyncGenerator[None]:
     app: Any = AsyncApp(client=client)
 
     async def echo(event: dict[str, Any], say: Callable[..., Awaitable[Any]]) -> None:
-        await say("One more than you said.", thread_ts=event["ts"])
+        await say(ANSWER, thread_ts=event["ts"])
 
     app.event("app_mention")(echo)
     handler: Any = AsyncSocketModeHandler(app, where["app_token"])
@@ -154,51 +150,26 @@ async def _bolt(where: Where, client: Any) -> AsyncGenerator[None]:
 @asynccontextmanager
 async def in_memory(where: Where) -> AsyncGenerator[None]:
     """Run the whole bot; nothing is kept, answers arrive whole."""
-    async with _bot(where, "memory:", stream="off"):
+    async with whole_bot(_adapter(where, stream="off"), ANSWER):
         yield
 
 
 @asynccontextmanager
 async def streaming(where: Where) -> AsyncGenerator[None]:
     """Run the whole bot with native streams: two calls for each answer, and a status."""
-    async with _bot(where, "memory:", stream="native"):
+    async with whole_bot(_adapter(where, stream="native"), ANSWER):
         yield
 
 
 @asynccontextmanager
 async def durable(where: Where) -> AsyncGenerator[None]:
     """Run the whole bot on SQLite: everything is on disk before it is acknowledged."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        async with _bot(where, f"sqlite:///{folder}/rostra.db", stream="off"):
-            yield
+    async with whole_bot(_adapter(where, stream="off"), ANSWER, durable=True):
+        yield
 
 
-@asynccontextmanager
-async def _bot(where: Where, url: str, *, stream: str) -> AsyncGenerator[App]:
-    from rostra.app import open_app
-    from rostra.config import Settings
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.model_validate(
-            {
-                "data": folder,
-                "adapters": {"slack": {"kind": "slack", **where, "stream": stream}},
-                "models": {"model": {"kind": "canned", "otherwise": "One more than you said.", "piece": 100}},
-                "moderators": {"rules": {"kind": "rules"}},
-                "feedback": {"thumbs": False},  # no more in the message than the bare client sends
-                "storage": {"url": url},
-                "limits": {"per_person_per_minute": 10**9, "per_place_per_minute": 10**9, "burst": 10**9},
-            }
-        )
-        async with open_app(settings) as app, AsyncExitStack() as stack:
-            running = asyncio.ensure_future(app.run())
-            stack.push_async_callback(_stopped, app, running)
-            yield app
-
-
-async def _stopped(app: App, running: asyncio.Future[None]) -> None:
-    app.stop()
-    await running
+def _adapter(where: Where, *, stream: str) -> Mapping[str, object]:
+    return {"kind": "slack", **where, "stream": stream}
 
 
 CONTENDERS: Mapping[str, Contender] = {
