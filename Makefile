@@ -20,8 +20,8 @@ chat: .venv/.local ## install what it needs and chat with the bot in this termin
 test: .venv/.dev check ## run the checks and the whole suite, as CI does
 	@$(BIN)/python -m pytest -q -n 2
 
-quick: .venv/.dev ## run the tests that take no time, in under half a minute
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+quick: .venv/.dev ## run the unit tests that take no time each, in under a minute
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/unit
 
 soak: .venv/.dev ## look for new counter-examples to every property, for some minutes
 	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=soak $$(grep -rl "^from hypothesis" tests --include="test_*.py")
