@@ -21,6 +21,7 @@ from .config import Settings, moderation_settings, permission_of
 from .controls import StoredControls
 from .delivery.delivery import Delivery
 from .delivery.outgoing import Retry
+from .deployments import with_deployed
 from .desk import FrontDesk
 from .events import Message
 from .lanes import Lanes
@@ -92,6 +93,7 @@ class Parts:
     clock: Clock
     stages: Sequence[Stage] = ()
     desk: FrontDesk | None = None
+    routes: Routes | None = None
 
 
 class App:
@@ -107,7 +109,9 @@ class App:
         )
         self._grace = settings.delivery.grace_seconds
         self._stopping = asyncio.Event()
-        desk = parts.desk or front_desk(settings, parts.store, parts.models, parts.commands, parts.clock)
+        desk = parts.desk or front_desk(
+            settings, parts.store, parts.models, parts.commands, parts.clock, parts.routes
+        )
         self.desk = desk
         """What commands and adapters may ask of this bot."""
         delivery = Delivery(
@@ -217,7 +221,6 @@ async def open_app(
             data=settings.data,
             base=settings.base,
             clock=clock,
-            routes=Routes(settings.routes),
             refusals=refusals,
         )
         key = settings.storage.master_key
@@ -229,7 +232,8 @@ async def open_app(
                 master_key=key.get_secret_value() if key else None,
             )
         )
-        services = replace(services, store=store)
+        settings, routes = with_deployed(settings, await store.deployments())
+        services = replace(services, store=store, routes=routes)
         services = await open_models(settings, services, stack)
         await _keep_versions(store, settings, services.models)
         moderators = cast("Mapping[str, Moderator]", await open_all("moderators", settings, services, stack))
@@ -238,7 +242,7 @@ async def open_app(
         services = replace(services, moderation=moderation)
         commands = await open_commands(BUILT_IN, settings, services, stack)
         stages = cast("Mapping[str, Stage]", await open_all("stages", settings, services, stack))
-        desk = front_desk(settings, store, services.models, commands, clock)
+        desk = front_desk(settings, store, services.models, commands, clock, routes)
         services = replace(services, commands=commands, desk=desk, controls=StoredControls(store))
         if adapters is None:
             adapters = cast("Mapping[str, Adapter]", await open_all("adapters", settings, services, stack))
@@ -254,6 +258,7 @@ async def open_app(
                 clock=clock,
                 stages=tuple(stages.values()),
                 desk=desk,
+                routes=routes,
             )
         )
 
@@ -277,7 +282,12 @@ async def _keep_versions(store: Store, settings: Settings, models: Mapping[str, 
 
 
 def front_desk(
-    settings: Settings, store: Store, models: Mapping[str, Model], commands: Commands, clock: Clock
+    settings: Settings,
+    store: Store,
+    models: Mapping[str, Model],
+    commands: Commands,
+    clock: Clock,
+    routes: Routes | None = None,
 ) -> FrontDesk:
     """Return the desk of a bot with this configuration, for its commands and its adapters."""
     desk = FrontDesk(
@@ -285,7 +295,7 @@ def front_desk(
         answerers=_answerers(settings, models),
         personas={name: persona.prompt for name, persona in settings.personas.items()},
         commands=commands,
-        routes=Routes(settings.routes),
+        routes=routes or Routes(settings.routes),
         permissions=settings.permissions,
     )
     desk.quotas = Quotas(settings.quotas, drawer=store, spendings=store, clock=clock)
@@ -349,7 +359,7 @@ def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
 
 def _turns(parts: Parts, desk: FrontDesk) -> MakeTurn:
     """Return what makes a turn of an accepted event: whose it is, who answers, what is asked."""
-    routes = Routes(parts.settings.routes)
+    routes = parts.routes or Routes(parts.settings.routes)
     answerers = desk.answerers()
     nobody = Person(id="")
 

@@ -117,10 +117,12 @@ class FrontDesk:
     async def holding(self, place: Place) -> Sequence[Holding]:
         route, by = self._routes.found(place)
         routed = f"`[[routes]]` for `{by}`" if by else "the configuration's default"
+        put_there = self._routes.deployed(place)
+        put = f"deployed for `{put_there}`" if put_there else routed
         chosen, scopes = await self.chosen(place), await self._scopes(place)
         own = chosen.get("answerer", "")
         answerer = self._answerers.get(own) or self._answerers[route.answerer]
-        because = f"chosen for this {scopes['answerer']}" if own in self._answerers else routed
+        because = f"chosen for this {scopes['answerer']}" if own in self._answerers else put
         persona = chosen.get("persona", "")
         known = persona in await self.personas(place)
         return (

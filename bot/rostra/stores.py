@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from .chat import Role, Sampling
+from .chat import Role
 from .delivery.reply import Reply
 from .events import Event
 from .feedback.stores import Feedback
@@ -21,7 +21,7 @@ from .protocols import Accepted, Duplicate
 from .spending import Spendings
 from .turns import Step
 from .verdicts import Direction, Judged, Verdict
-from .versions import ModelVersion
+from .versions import Versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,33 +344,6 @@ class Drawer(Protocol):
 
     async def remove(self, adapter: str, name: str) -> None:
         """Remove what is under ``name``, if anything is."""
-        ...
-
-
-class Versions(Protocol):
-    """What answers: versions of models, and how answers are drawn. Nothing is ever changed, and nothing expires."""
-
-    async def model_version(self, version: ModelVersion) -> str:
-        """Keep ``version`` unless it is there, and return its id.
-
-        Raises `StoreError` if the version it was made from is not there.
-        """
-        ...
-
-    async def model_versions(self) -> Sequence[ModelVersion]:
-        """Return all versions by name, and those of one name oldest first."""
-        ...
-
-    async def version_of(self, id_: str) -> ModelVersion | None:
-        """Return one version."""
-        ...
-
-    async def sampling_config(self, sampling: Sampling) -> str:
-        """Keep how answers are drawn (`rostra.versions.canonical`) unless it is there, and return its id."""
-        ...
-
-    async def sampling_of(self, id_: str) -> Sampling | None:
-        """Return one way of drawing answers, as far as it was kept."""
         ...
 
 

@@ -1,17 +1,18 @@
-"""What answered: the version of a model, and how its answers are drawn, each with an id that anybody can compute again."""
+"""What answered: the version of a model, and how its answers are drawn, each with an id that anybody can compute again; and where a version answers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from .chat import Sampling
+from .places import Person
 
 VersionKind: TypeAlias = Literal["base", "sft", "reward", "policy", "external"]
 """As others made it; fine-tuned; a reward model; trained against a reward model; at a server, where nobody sees it."""
@@ -40,6 +41,75 @@ class ModelVersion:
     def id(self) -> str:
         """Thirty-two hexadecimal digits, the same wherever the same model is met."""
         return _version_id(self.content, self.source, self.name)
+
+
+DeploymentState: TypeAlias = Literal["active", "canary", "withdrawn"]
+"""It answers there; it answers a share of what is asked there; what the configuration says answers there again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """That a model answers in the places whose key fits ``place`` since ``at``: of each pattern, the newest one holds.
+
+    ``version`` is the id of its `ModelVersion`, ``name`` what it is kept and called as. ``run`` is the folder of the
+    training run it came from, empty for a model that came from elsewhere; ``lineage`` are the runs it goes back to,
+    newest first, and what each learned from; ``evidence`` are figures by name. ``by`` is the platform id of who did it,
+    where that is known.
+    """
+
+    version: str
+    name: str
+    place: str = "*"
+    state: DeploymentState = "active"
+    run: str = ""
+    lineage: tuple[Mapping[str, Any], ...] = ()
+    evidence: Mapping[str, float] = field(default_factory=dict[str, float])
+    id: str = ""
+    at: datetime | None = None
+    by: str = ""
+
+
+class Versions(Protocol):
+    """What answers: versions of models, how answers are drawn, and where which model is deployed.
+
+    Nothing is ever changed, and nothing expires.
+    """
+
+    async def model_version(self, version: ModelVersion) -> str:
+        """Keep ``version`` unless it is there, and return its id.
+
+        Raises `StoreError` if the version it was made from is not there.
+        """
+        ...
+
+    async def model_versions(self) -> Sequence[ModelVersion]:
+        """Return all versions by name, and those of one name oldest first."""
+        ...
+
+    async def version_of(self, id_: str) -> ModelVersion | None:
+        """Return one version."""
+        ...
+
+    async def sampling_config(self, sampling: Sampling) -> str:
+        """Keep how answers are drawn (`rostra.versions.canonical`) unless it is there, and return its id."""
+        ...
+
+    async def sampling_of(self, id_: str) -> Sampling | None:
+        """Return one way of drawing answers, as far as it was kept."""
+        ...
+
+    async def deploy(
+        self, deployment: Deployment, *, actor: Person | None = None, adapter: str = ""
+    ) -> Deployment:
+        """Add a deployment and an entry in the log of changes; ``adapter``: whose platform knows ``actor``.
+
+        Return it with its id and its time. Raises `StoreError` if its version is not there.
+        """
+        ...
+
+    async def deployments(self) -> Sequence[Deployment]:
+        """Return all deployments, newest first: also those that others took the place of."""
+        ...
 
 
 def version_of(model: object) -> ModelVersion | None:

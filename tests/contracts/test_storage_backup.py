@@ -28,7 +28,7 @@ from rostra.testing.dockets import case, sanction
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, AWKWARD, ROOM, every_kind, question
 from rostra.testing.stores import accepted, answered, given_up
-from rostra.versions import ModelVersion, sampling_id
+from rostra.versions import Deployment, ModelVersion, sampling_id
 
 BEN = Person(id="ben")
 
@@ -83,6 +83,7 @@ async def put_on_the_docket(store: Store) -> None:
     parent = ""
     for name in "abcdef":  # ids are hashes, so that some come before what they were made from
         parent = await store.model_version(ModelVersion(name=name, content=name * 64, parent=parent))
+    await store.deploy(Deployment(version=parent, name="f", place=AWKWARD), actor=ANN, adapter=ROOM.adapter)
 
 
 async def everything(store: Any) -> tuple[Any, ...]:
@@ -97,6 +98,7 @@ async def everything(store: Any) -> tuple[Any, ...]:
         await store.sanctions(ANN, ROOM),
         await store.model_versions(),
         await store.sampling_of(sampling_id(Sampling(seed=1))),
+        await store.deployments(),
         await feedback(store),
         await store.verify_audit(),
     )

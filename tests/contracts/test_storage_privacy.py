@@ -30,6 +30,7 @@ from rostra.testing.dockets import ALWAYS, NEVER, case, sanction
 from rostra.testing.samples import ANN, NOON, ROOM, STEPS, THREAD, VERDICTS, question
 from rostra.testing.spendings import ASKED, SETTLED, TOOK, bill, share
 from rostra.testing.stores import accepted, answered
+from rostra.versions import Deployment, ModelVersion
 
 TEXT = "the heron flies at midnight"
 USER = "U0PLANTED77"
@@ -74,6 +75,12 @@ async def say_everything(store: Store) -> None:
     table = {"places": {f"test//dm-{USER}": {"hold": "full"}}}
     await store.put("test", f"token of {USER}", TEXT.encode())
     await store.change_policy("default", table, what=f"places.test//dm-{USER}", actor=BEN, adapter="test")
+    version = await store.model_version(ModelVersion(name="tiny"))
+    await store.deploy(
+        Deployment(version=version, name="tiny", place=f"test//dm-{USER}", run=TEXT),
+        actor=BEN,
+        adapter="test",
+    )
     await collect(store, text=TEXT, who=USER, place=replace(place, workspace="house"), event=f"press-{USER}")
 
 

@@ -30,7 +30,7 @@ from rostra.testing.dockets import case
 from rostra.testing.postgres import Postgres
 from rostra.testing.samples import ANN, NOON, ROOM, question
 from rostra.testing.stores import answered
-from rostra.versions import ModelVersion
+from rostra.versions import Deployment, ModelVersion
 
 SCRIPTS = Path(migrating.__file__).with_name("migrations")
 OLD = UUID(int=1)
@@ -101,6 +101,7 @@ UPDATES = {
     "review_decision": "UPDATE {} SET item_id = id",
     "model_version": "UPDATE {} SET parent_id = id",
     "sampling_config": "UPDATE {} SET params = '{{}}'",
+    "deployment": "UPDATE {} SET name = 'x'",
     "guideline": "UPDATE {} SET version = '2'",
     "judgment": "UPDATE {} SET revision = 7",
     "judgment_item": "UPDATE {} SET tier = 1",
@@ -124,7 +125,8 @@ async def test_the_database_itself_refuses_to_change_what_is_append_only(
         await store.audit(ANN, "change", ROOM.key, {})
         await store.change_policy("default", {}, what="nothing", actor=None)
         await store.decide(await store.queue(event, reply.id, case()), "approve", actor=None)
-        await store.model_version(ModelVersion(name="tiny"))
+        version = await store.model_version(ModelVersion(name="tiny"))
+        await store.deploy(Deployment(version=version, name="tiny"))
         await store.sampling_config(Sampling())
         await collect(store)
     opened = Database(url_of(url, tmp_path))

@@ -13,13 +13,13 @@ from rostra.chat import Sampling
 from rostra.delivery.reply import Reply
 from rostra.events import Event
 from rostra.feedback.values import AlreadyStored, Assignment, Exclusion, Judgment, Stored, new_id
-from rostra.places import Place
+from rostra.places import Person, Place
 from rostra.protocols import Accepted, Duplicate
 from rostra.storage.memory import MemoryStore
 from rostra.stores import Entry, Explanation, Said, Store
 from rostra.testing.clock import ManualClock
 from rostra.testing.stores import StoreContract
-from rostra.versions import ModelVersion
+from rostra.versions import Deployment, ModelVersion
 
 
 class Contract(StoreContract):
@@ -130,6 +130,19 @@ class TakesOrphans(Sound):
         return await super().model_version(replace(version, parent=""))
 
 
+class DeploysTheNewestLast(Sound):
+    async def deployments(self) -> Sequence[Deployment]:
+        return list(reversed(await super().deployments()))
+
+
+class DeploysWhatNobodyKnows(Sound):
+    async def deploy(
+        self, deployment: Deployment, *, actor: Person | None = None, adapter: str = ""
+    ) -> Deployment:
+        self._models.setdefault(deployment.version, ModelVersion(name=deployment.name))
+        return await super().deploy(deployment, actor=actor, adapter=adapter)
+
+
 class CountsWhatWasAsked(Sound):
     async def sampling_config(self, sampling: Sampling) -> str:
         return f"{await super().sampling_config(sampling)}-{sampling.n}"
@@ -176,6 +189,8 @@ BROKEN = {
     NeverExcludes: "test_what_is_excluded_does_not_count_until_it_is_readmitted",
     KeepsTheNewest: "test_a_version_is_kept_once_and_stays_as_it_was_first",
     TakesOrphans: "test_a_version_leads_back_to_what_it_was_made_from",
+    DeploysTheNewestLast: "test_deployments_come_back_newest_first_as_they_were_made",
+    DeploysWhatNobodyKnows: "test_a_deployment_is_of_a_version_that_is_known_and_is_in_the_log_of_changes",
     CountsWhatWasAsked: "test_how_answers_are_drawn_is_kept_once",
     TakesDuplicatesForNews: "test_an_event_is_accepted_once",
     MixesUpPlatforms: "test_two_platforms_may_use_the_same_event_id",

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 _KEYS = "/help lists commands. Ctrl-C stops an answer, Ctrl-D leaves."
 
 
-async def banner(settings: Settings, clock: Clock, servers: Sequence[Server] = SERVERS) -> str:
-    """Return the banner. Looks, on this machine only and for at most a fifth of a second, what else could answer."""
+async def banner(
+    settings: Settings, clock: Clock, servers: Sequence[Server] = SERVERS, *, deployed: str = ""
+) -> str:
+    """Return the banner. Looks, on this machine only and for at most a fifth of a second, what else could answer.
+
+    ``deployed`` is the model that was deployed here, if any.
+    """
+    if deployed:
+        return f"Rostra. The model {deployed!r} was deployed here and answers, moderated. {_KEYS}"
     answerer = settings.answerers["default"]
     table = settings.models[answerer.model]
     if table.kind != "local" or table.options.get("folder", "embedded") != "embedded":

@@ -10,6 +10,7 @@ import typer
 from .running import Config, private, run, run_app
 
 if TYPE_CHECKING:
+    from ..clock import Clock
     from ..components import Component
     from ..config import Settings
     from ..protocols import Adapter
@@ -57,8 +58,26 @@ async def _chat(settings: Settings, once: str | None) -> bool:
     clock = SystemClock()
     services = Services(name=name, data=settings.data / "adapters" / name, base=settings.base, clock=clock)
     if at_terminal:
-        typer.echo(await banner(settings, clock))
+        typer.echo(await banner(settings, clock, deployed=await _deployed(settings, clock, name)))
     async with component.open(own, services) as console:
         watched = Watched(console)
         await run_app(settings, {name: watched})
     return at_terminal or watched.content
+
+
+async def _deployed(settings: Settings, clock: Clock, adapter: str) -> str:
+    """Return the model that is deployed for the console, if one is."""
+    from ..deployments import with_deployed
+    from ..places import Place
+    from ..storage import open_store
+
+    key = settings.storage.master_key
+    async with open_store(
+        settings.storage.url,
+        data=settings.data,
+        clock=clock,
+        master_key=key.get_secret_value() if key else None,
+    ) as store:
+        changed, routes = with_deployed(settings, await store.deployments())
+    place = Place(adapter=adapter, channel="terminal", thread="")
+    return changed.answerers[routes.of(place).answerer].model if routes.deployed(place) else ""

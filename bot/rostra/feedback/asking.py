@@ -137,7 +137,7 @@ class Batch:
 class Candidate:
     """One answer in a batch; ``ordinal`` counts from 0 in the order made.
 
-    ``answerer``, ``model_version`` and ``sampling_config`` (ids in `rostra.stores.Versions`) and ``seed`` say how a model came to it;
+    ``answerer``, ``model_version`` and ``sampling_config`` (ids in `rostra.versions.Versions`) and ``seed`` say how a model came to it;
     ``author`` (a pseudonym) who wrote it, where a person did, and ``edited_from`` what they changed. ``tokens`` and ``finish``
     are the model's. ``decision`` and ``policy`` are the moderation's. ``characters`` stays when ``text`` is gone.
     """

@@ -91,7 +91,7 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryRecords, MemorySpending, M
         self._clock = clock
         self._bounds = bounds or Bounds()
         MemoryRecords.__init__(self, clock, self._bounds.done)
-        MemoryVersions.__init__(self)
+        MemoryVersions.__init__(self, clock, self.audit)
         self._known: dict[tuple[str, str], str] = {}
         self._open: dict[str, _Row] = {}
         self._done: OrderedDict[str, _Row] = OrderedDict()

@@ -18,7 +18,7 @@ from .columns import at as _at
 from .columns import key as _key
 from .columns import one_of as _one_of
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
 APPEND_ONLY = (
@@ -28,6 +28,7 @@ APPEND_ONLY = (
     "review_decision",
     "model_version",
     "sampling_config",
+    "deployment",
     *feedback_tables.APPEND_ONLY,
 )
 """Tables whose rows the database itself refuses to change or remove."""
@@ -336,5 +337,17 @@ sampling_config = sa.Table(
     # Made of the parameters: `rostra.versions.sampling_id`.
     _key(),
     sa.Column("params", sa.JSON, nullable=False),
+    _at("at"),
+)
+deployment = sa.Table(
+    "deployment",
+    metadata,
+    _key(),
+    sa.Column("version_id", Key, sa.ForeignKey("model_version.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", _one_of("state", "active", "canary", "withdrawn"), nullable=False),
+    sa.Column("actor_id", Key, sa.ForeignKey("person.id")),
+    # Where it answers, its run, lineage and evidence, sealed with the store's own key: a pattern may hold somebody's id.
+    sa.Column("body", sa.LargeBinary, nullable=False),
     _at("at"),
 )

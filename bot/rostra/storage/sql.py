@@ -34,8 +34,8 @@ from ..stores import (
 )
 from ..turns import Step
 from ..verdicts import Judged
-from ..versions import ModelVersion
-from . import kept, policies, reads, reviews, sanctions, summaries, versions
+from ..versions import Deployment, ModelVersion
+from . import deployments, kept, policies, reads, reviews, sanctions, summaries, versions
 from .audit import Verified, append, verify
 from .audited import audited
 from .database import Database
@@ -300,6 +300,15 @@ class SqlStore(Shelves, SqlFeedback):
         if wanted is None:
             return None
         return await self.read(lambda connection: versions.find_sampling(connection, wanted))
+
+    async def deploy(
+        self, deployment: Deployment, *, actor: Person | None = None, adapter: str = ""
+    ) -> Deployment:
+        ids, who = (uuid7(), uuid7()), _account(actor, adapter)
+        return await self.write(lambda scope: deployments.add(scope, ids, deployment, who))
+
+    async def deployments(self) -> Sequence[Deployment]:
+        return await self.read(lambda connection: deployments.deployments(connection, self._keyring))
 
     async def purge(self, before: datetime) -> int:
         total, more = 0, True

@@ -1,4 +1,4 @@
-"""What every store must keep of what answers, as tests: versions of models, and how answers are drawn.
+"""What every store must keep of what answers, as tests: versions of models, how answers are drawn, what is deployed where.
 
 They are part of `rostra.testing.stores.StoreContract`.
 """
@@ -13,9 +13,9 @@ import pytest
 from ..chat import Sampling
 from ..errors import StoreError
 from ..stores import Store
-from ..versions import ModelVersion, sampling_id
+from ..versions import Deployment, ModelVersion, sampling_id
 from .dockets import NEVER
-from .samples import AWKWARD, NOON, ROOM
+from .samples import ANN, AWKWARD, NOON, ROOM
 
 VERSION = ModelVersion(
     name="tiny",
@@ -89,3 +89,44 @@ class VersionContract:
         await store.purge(NEVER)
         assert await store.version_of(id_) == VERSION
         assert await store.sampling_of(drawn) == SAMPLING
+
+    @pytest.mark.asyncio
+    async def test_deployments_come_back_newest_first_as_they_were_made(self, store: Store) -> None:
+        assert list(await store.deployments()) == []
+        version = await store.model_version(VERSION)
+        first = Deployment(
+            version=version,
+            name="tiny",
+            place=ROOM.key,
+            run="runs/sft-1",
+            lineage=({"stage": "sft", "data": [AWKWARD]},),
+            evidence={"validation_loss": 1.25},
+        )
+        made = await store.deploy(first, actor=ANN, adapter=ROOM.adapter)
+        assert (made.by, replace(made, id="", at=None, by="")) == (ANN.id, first)
+        again = await store.deploy(Deployment(version=version, name="tiny", state="withdrawn"))
+        assert (again.place, again.by) == ("*", "")
+        assert list(await store.deployments()) == [again, made]
+        assert made.at is not None
+        assert again.at is not None
+        assert made.at <= again.at
+
+    @pytest.mark.asyncio
+    async def test_a_deployment_is_of_a_version_that_is_known_and_is_in_the_log_of_changes(
+        self, store: Store
+    ) -> None:
+        unknown = store.deploy(Deployment(version=VERSION.id, name="tiny"))
+        (refused,) = await asyncio.gather(unknown, return_exceptions=True)
+        assert isinstance(refused, StoreError)
+        assert "the version of 'tiny', " in str(refused)
+        assert list(await store.deployments()) == []
+        await store.deploy(Deployment(version=await store.model_version(VERSION), name="tiny"), actor=ANN)
+        (entry,) = await store.audited(None)
+        assert (entry.action, entry.subject) == ("deploy", "model tiny")
+        assert entry.detail == {"version": VERSION.id, "state": "active"}
+
+    @pytest.mark.asyncio
+    async def test_what_is_deployed_outlives_a_purge(self, store: Store) -> None:
+        made = await store.deploy(Deployment(version=await store.model_version(VERSION), name="tiny"))
+        await store.purge(NEVER)
+        assert list(await store.deployments()) == [made]

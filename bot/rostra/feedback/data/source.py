@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Protocol, TypeVar
 
-from ...stores import Versions
+from ...versions import Versions
 from ..remarks import Remark
 from ..stores import Ballots, Consents, Datasets, Judgments
 from ..values import Shown
