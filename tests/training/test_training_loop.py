@@ -14,7 +14,16 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import Module
-from training_texts import line_fit, line_model, loaded, points, pretraining, same_weights, text_file
+from training_texts import (
+    SHAPE,
+    line_fit,
+    line_model,
+    loaded,
+    points,
+    pretraining,
+    same_weights,
+    text_file,
+)
 
 from rostra_models.training import checkpoint
 from rostra_models.training.errors import Diverged, NotResumable, TrainError
@@ -23,6 +32,7 @@ from rostra_models.training.loop import Means, train
 from rostra_models.training.optimiser import share
 from rostra_models.training.pretrain import pretrain
 from rostra_models.training.recipe import Loss, Recipe
+from rostra_models.training.resuming import begun_with
 from rostra_models.training.settings import LoopSettings
 
 
@@ -184,6 +194,31 @@ def test_a_run_is_not_begun_over_another_nor_gone_on_with_other_settings(tmp_pat
         train(line_model(), recipe, settings(save_every=2), out=tmp_path, stage="fit")
     with pytest.raises(NotResumable, match=r"another 'learning_rate': 0\.05, not 0\.1"):
         train(line_model(), recipe, settings(learning_rate=0.1), out=tmp_path, stage="fit", resume=True)
+
+
+def test_a_run_does_not_go_on_with_other_data_or_another_model(tmp_path: Path) -> None:
+    def asked(**given: Any) -> dict[str, Any]:
+        found = pretraining(tmp_path, tmp_path / "text.txt").model_copy(update=given)
+        return dict(begun_with(found, "rows"))
+
+    text_file(tmp_path)
+    recipe = replace(line_fit([[points(4)]]), settings=asked())
+    out = tmp_path / "fit"
+    train(line_model(), recipe, settings(save_every=2), out=out, stage="fit")
+    for name, value in {"context": 32, "shape": SHAPE.model_copy(update={"layers": 3})}.items():
+        other = replace(recipe, settings=asked(**{name: value}))
+        with pytest.raises(NotResumable, match=f"another '{name}'"):
+            train(line_model(), other, settings(save_every=2), out=out, stage="fit", resume=True)
+    moved = tmp_path / "elsewhere" / "text.txt"
+    moved.parent.mkdir()
+    moved.write_bytes((tmp_path / "text.txt").read_bytes())
+    same = replace(
+        recipe, settings=asked(rows=2, data=moved, out=tmp_path / "x")
+    )  # what is learnt is what it was
+    train(line_model(), same, settings(save_every=3), out=out, stage="fit", resume=True)
+    text_file(tmp_path, seed=1)
+    with pytest.raises(NotResumable, match=r"another 'data': 'text\.txt \(\w+\)', not 'text\.txt \(\w+\)'"):
+        train(line_model(), replace(recipe, settings=asked()), settings(), out=out, stage="fit", resume=True)
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from rostra.clock import Clock
 
 from .events import Events
+from .processes import rank
 
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.jsonl"
@@ -46,6 +47,24 @@ class Journal:
         return draw(rows(self._out / METRICS), self._out / CURVE)
 
 
+class Silence:
+    """The journal of a process that is not the first: the first one writes what all of them measured."""
+
+    def tell(self, _step: int, _figures: Mapping[str, float]) -> None:
+        """Write nothing."""
+
+    def show(self, _step: int, _texts: Sequence[str]) -> None:
+        """Keep nothing."""
+
+    def draw(self) -> Path | None:
+        """Draw nothing."""
+
+
+def journal_of(out: Path, clock: Clock, *, begun: int, tensorboard: bool) -> Journal | Silence:
+    """Return the journal that this process writes."""
+    return Silence() if rank() else Journal(out, clock, begun=begun, tensorboard=tensorboard)
+
+
 def rows(file: Path) -> Sequence[Mapping[str, Any]]:
     """Return the rows of a journal; a last line that a kill cut in half is none."""
     found: list[Mapping[str, Any]] = []
@@ -73,7 +92,12 @@ def _append(file: Path, row: Mapping[str, object]) -> None:
 
 def draw(told: Sequence[Mapping[str, Any]], file: Path) -> Path | None:
     """Draw a panel for each figure that changes, training and validation in one; None if nothing can be drawn."""
-    names = _panels(told)
+    return compared({"": told}, file)
+
+
+def compared(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> Path | None:
+    """Draw what several runs, by their names, were told of in the same panels; None if nothing can be drawn."""
+    names = _panels([row for told in runs.values() for row in told])
     if not names:
         return None
     try:
@@ -85,10 +109,12 @@ def draw(told: Sequence[Mapping[str, Any]], file: Path) -> Path | None:
     figure: Any = Figure(figsize=(5 * columns, 3.2 * lines), layout="constrained")
     panels: Any = figure.subplots(lines, columns, squeeze=False).flatten()
     for panel, name in zip(panels, names, strict=False):
-        for each in (name, f"validation_{name}"):
-            points = [(row["step"], row[each]) for row in told if row.get(each) is not None]
-            if points:
-                panel.plot(*zip(*points, strict=True), label=each, marker="." if len(points) < 50 else "")  # noqa: PLR2004  single points would be lost
+        for run, told in runs.items():
+            for each in (name, f"validation_{name}"):
+                points = [(row["step"], row[each]) for row in told if row.get(each) is not None]
+                if points:
+                    marker = "." if len(points) < 50 else ""  # noqa: PLR2004  single points would be lost
+                    panel.plot(*zip(*points, strict=True), label=f"{run} {each}".strip(), marker=marker)
         panel.set_xlabel("step")
         panel.legend()
     for panel in panels[len(names) :]:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import typer
 
+from .processes import rank
+
 LINES = 20
 """How many lines a run writes where there is no terminal."""
 
@@ -16,7 +18,7 @@ LINES = 20
 class Told(Protocol):
     """Hears of a step."""
 
-    def __call__(self, step: int, figures: Mapping[str, float], left: float) -> None:
+    def __call__(self, step: int, figures: Mapping[str, float], left: float, /) -> None:
         """Say that ``step`` steps are done, with what was measured, and about ``left`` seconds to go."""
         ...
 
@@ -46,7 +48,10 @@ def line(figures: Mapping[str, float]) -> str:
 
 @contextmanager
 def shown(stage: str, begun: int, steps: int) -> Generator[Told]:
-    """Lend something that shows how far a run is."""
+    """Lend something that shows how far a run is. Of several processes the first one shows it."""
+    if rank():
+        yield _nothing
+        return
     if not sys.stderr.isatty():
         yield _lines(stage, steps)
         return
@@ -66,6 +71,10 @@ def shown(stage: str, begun: int, steps: int) -> Generator[Told]:
             bars.update(task, completed=step, said=f"{line(figures)} · {duration(left)} left")
 
         yield bar
+
+
+def _nothing(_step: int, _figures: Mapping[str, float], _left: float) -> None:
+    """Show nothing."""
 
 
 def _lines(stage: str, steps: int) -> Told:

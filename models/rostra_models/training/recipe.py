@@ -64,6 +64,11 @@ class Recipe(Generic[B]):
     ``save``      write a Hugging Face folder; ``load`` reads the weights back, bit for bit.
     ``state``     what else a step depends on: numbers, strings, tensors. ``restore`` takes it back.
     ``after``     hears the means of each step; False ends the training.
+    ``settings``  what else a resumed run must have as it was (`resuming.begun_with`).
+
+    Several processes share the micro-batches of a step: each has the same ones made, and computes the loss of some. All but
+    ``loss`` and, with sharded weights, ``evaluate`` and ``samples`` is the first one's word; of sharded weights none but these
+    three see any, and ``loss`` then calls the model equally often for each micro-batch.
     """
 
     batches: Callable[[int], Sequence[B]]
@@ -75,3 +80,4 @@ class Recipe(Generic[B]):
     state: Callable[[], Mapping[str, Any]] = no_state
     restore: Callable[[Mapping[str, Any]], None] = nothing_to_restore
     after: Callable[[int, Mapping[str, float]], bool] = go_on
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -67,6 +67,10 @@ class LoopSettings(Section):
     compile: bool = Field(
         default=False, description="Compile the model: a minute at the start, faster steps."
     )
+    parallel: Literal["ddp", "fsdp"] = Field(
+        default="ddp",
+        description="What each process of torchrun holds: a copy of the model (ddp), or a part of it (fsdp).",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where; auto takes a GPU if any."
     )
