@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from math import prod
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rostra.config import Settings
     from rostra.stores import Store
     from rostra.versions import ModelVersion
+
+    from .training.deploy import Deployed
 
 app = typer.Typer(
     name="model",
@@ -130,13 +132,91 @@ def list_models(
             _list_versions(_known(data, config), as_json=as_json)
             return
         models = _models(data, config)
-        found = rows(kept(models), _settings(config))
+        where = _where(models.parent, config)
+        found = rows(kept(models), _settings(config), where)
         if as_json:
             typer.echo(json.dumps(found, indent=2))
         elif not found:
             typer.echo(f"no models in {models}; `rostra model pull embedded` gets one")
         else:
             print_models(found)
+
+
+@app.command("deploy")
+def deploy_model(
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run that `rostra runs list` lists, or its path; or a kept model; or the folder of one.",
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="What to call it; by default as its run.")
+    ] = "",
+    place: Annotated[
+        str,
+        typer.Option(
+            "--place",
+            metavar="PATTERN",
+            help="Only where the place fits, such as 'discord/*'; else everywhere.",
+        ),
+    ] = "*",
+    data: Data = None,
+    config: Config = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make the bot answer with the model of a run, from its next start.
+
+    The model is tried out, copied to where models are kept, and recorded with its lineage and figures. Whoever answered
+    before does so again when it is deployed.
+
+    Example: rostra model deploy sft-2026-01-31-1 --place 'discord/*'
+    """
+    with _one_line():
+        done = _deployed(wanted, name, place, data, config)
+        for warning in done.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        made = done.deployment
+        if as_json:
+            told = {
+                "id": made.id,
+                "name": made.name,
+                "version": made.version,
+                "place": made.place,
+                "run": made.run,
+            }
+            typer.echo(
+                json.dumps({**told, "folder": str(done.folder), "warnings": list(done.warnings)}, indent=2)
+            )
+        else:
+            where = "everywhere" if place == "*" else f"where the place fits {place!r}"
+            typer.echo(f"{made.name} answers {where} from the bot's next start")
+
+
+def _deployed(wanted: str, name: str, place: str, data: Path | None, config: Path | None) -> Deployed:
+    from rostra.config import load
+    from rostra.logs import configured
+
+    from .training.deploy import Means as Deploying
+    from .training.deploy import candidate, deploy
+    from .training.runs import KNOWN, RUNS, runs
+
+    settings = load(config)
+    folder = data.expanduser() if data else settings.data
+    found = candidate(wanted, folder / "models", runs(folder / RUNS, folder / RUNS / KNOWN))
+
+    async def deployed() -> Deployed:
+        async with _store(folder, config) as store:
+            with shown() as progress:
+                means = Deploying(
+                    models=folder / "models", settings=settings, clock=SystemClock(), progress=progress
+                )
+                return await deploy(store, found, name, place, means)
+
+    with configured(level="warning"):  # that a model starts is said by what comes next
+        return asyncio.run(deployed())
 
 
 @app.command("show")
@@ -156,7 +236,7 @@ def show_model(
         found = {one[0]: one for one in kept(models)}
         if name not in found:
             raise ModelError(f"no model {name!r} in {str(models)!r}; there are: {', '.join(found) or 'none'}")
-        shown_ = row(*found[name], _settings(config))
+        shown_ = row(*found[name], _settings(config), _where(models.parent, config))
         if as_json:
             typer.echo(json.dumps(shown_, indent=2))
         else:
@@ -240,6 +320,21 @@ def _settings(config: Path | None) -> Settings | None:
         if config is not None:
             raise
         return None
+
+
+def _where(data: Path, config: Path | None) -> Mapping[str, Sequence[str]]:
+    """Return in which places models answer that were deployed, by the names that they are kept as."""
+    settings = _settings(config)
+    if settings is None or not (settings.storage.url or (data / "rostra.db").is_file()):
+        return {}  # nothing was ever deployed: no database is made to say so
+    from rostra.deployments import in_force
+
+    async def deployed() -> Mapping[str, Sequence[str]]:
+        async with _store(data, config) as store:
+            found = in_force(await store.deployments())
+        return {one.name: [each.place for each in found if each.name == one.name] for one in found}
+
+    return asyncio.run(deployed())
 
 
 def _known(data: Path | None, config: Path | None) -> Sequence[ModelVersion]:

@@ -22,8 +22,17 @@ SHORT = 12
 """Characters of a hash that tables show."""
 
 
-def row(name: str, weights: Weights, record: Record | None, settings: Settings | None) -> dict[str, Any]:
-    """Return what is known of a kept model. Keys are stable: they are only ever added to."""
+def row(
+    name: str,
+    weights: Weights,
+    record: Record | None,
+    settings: Settings | None,
+    deployed: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Return what is known of a kept model; ``deployed`` has the places where it answers, by name.
+
+    Keys are stable: they are only ever added to.
+    """
     said = about(weights.folder)
     version = version_of(weights.folder) if record else None
     return {
@@ -43,17 +52,20 @@ def row(name: str, weights: Weights, record: Record | None, settings: Settings |
         "version": version.id if version else "",
         "content": version.content if version else "",
         "used_by": used_by(name, settings),
+        "deployed": list((deployed or {}).get(name, ())),
     }
 
 
 def rows(
-    found: Sequence[tuple[str, Weights, Record | None]], settings: Settings | None
+    found: Sequence[tuple[str, Weights, Record | None]],
+    settings: Settings | None,
+    deployed: Mapping[str, Sequence[str]] | None = None,
 ) -> Sequence[dict[str, Any]]:
     """Return the rows of what `rostra_models.shelf.kept` found; a model with damaged settings is left out."""
     made: list[dict[str, Any]] = []
     for name, weights, record in found:
         try:
-            made.append(row(name, weights, record, settings))
+            made.append(row(name, weights, record, settings, deployed))
         except ModelError:
             continue
     return made
@@ -85,7 +97,18 @@ def version_row(version: ModelVersion) -> dict[str, Any]:
 
 def print_models(found: Sequence[Mapping[str, Any]]) -> None:
     """Print rows of `row` as a table."""
-    header = ("NAME", "PARAMETERS", "WINDOW", "SIZE", "KIND", "ENGINE", "VERSION", "LICENCE", "SOURCE")
+    header = (
+        "NAME",
+        "PARAMETERS",
+        "WINDOW",
+        "SIZE",
+        "KIND",
+        "ENGINE",
+        "VERSION",
+        "LICENCE",
+        "ANSWERS",
+        "SOURCE",
+    )
     print_table(
         header,
         [
@@ -98,6 +121,7 @@ def print_models(found: Sequence[Mapping[str, Any]]) -> None:
                 one["engine"],
                 one["version"][:SHORT] or "?",
                 one["licence"] or "?",
+                ", ".join(one["deployed"]) or "-",
                 one["source"] or "?",
             )
             for one in found

@@ -86,6 +86,7 @@ def test_json_has_the_keys_that_tools_rely_on(tiny: Path, tmp_path: Path) -> Non
         "version",
         "content",
         "used_by",
+        "deployed",
     }
     assert len(row["files"]["model.safetensors"]) == 64
 

@@ -1,4 +1,4 @@
-"""Settings of a stage from a TOML file and from ``key=value`` on the command line."""
+"""Settings of a stage from a TOML file and from ``key=value`` on the command line, and where its run lies."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
+from rostra.clock import SystemClock
 from rostra.errors import ConfigError
 
+from .processes import processes, rank
 from .settings import Section
 
 S = TypeVar("S", bound=Section)
 
 
-def settings(kind: type[S], file: Path | None, given: Sequence[str]) -> S:
+def settings(kind: type[S], file: Path | None, given: Sequence[str], *, resume: bool = False) -> S:
     """Return the settings in ``file``, those ``given`` as ``key=value`` over them. Raises `ConfigError`.
 
-    A dot in a key leads into a table: ``loop.steps=100``. Values are TOML; what is none is text.
+    A dot in a key leads into a table: ``loop.steps=100``. Values are TOML; what is none is text. Where no ``out`` is given,
+    it is a new folder among the runs of the data folder, or with ``resume`` that of the stage's newest run.
     """
     found = _read(file) if file else {}
     for one in given:
@@ -27,6 +30,47 @@ def settings(kind: type[S], file: Path | None, given: Sequence[str]) -> S:
         if not sign or not key:
             raise ConfigError(f"--set {one!r} is not KEY=VALUE")
         _put(found, key.split("."), _value(value), one)
+    unplaced = "out" in kind.model_fields and "out" not in found
+    checked = _checked(kind, {**found, "out": "."} if unplaced else found, file)
+    if unplaced:
+        return checked.model_copy(update={"out": _placed(kind, resume=resume)})
+    if rank() == 0 and isinstance(out := getattr(checked, "out", None), Path):
+        _remembered(out)
+    return checked
+
+
+def _placed(kind: type[Section], *, resume: bool) -> Path:
+    from rostra.cli.running import private
+    from rostra.config import load
+
+    from .runs import RUNS, fresh, runs
+
+    stage = kind.__name__.removesuffix("Settings").lower()
+    if processes() > 1:
+        raise ConfigError("several processes train one run: say where it lies with --set out=FOLDER")
+    data = private(load(None).data)
+    if not resume:
+        return fresh(stage, data, SystemClock().now())
+    newest = next((one for one in runs(data / RUNS) if one.record.stage == stage), None)
+    if newest is None:
+        raise ConfigError(
+            f"no {stage} run to go on with in {str(data / RUNS)!r}: name one with --set out=FOLDER"
+        )
+    return newest.folder
+
+
+def _remembered(out: Path) -> None:
+    from rostra.config import load
+
+    from .runs import remember
+
+    try:
+        remember(out, load(None).data)
+    except OSError:  # it is then found by its path alone
+        return
+
+
+def _checked(kind: type[S], found: dict[str, Any], file: Path | None) -> S:
     try:
         return kind.model_validate(found)
     except ValidationError as error:

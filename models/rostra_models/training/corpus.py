@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .checkpoint import whole
 from .errors import TrainError
-from .texts import documents, files
+from .texts import files, parts
 from .tokenizer import SPECIAL, encode
 
 if TYPE_CHECKING:
@@ -67,8 +68,23 @@ def tokenised(
     index = folder / INDEX
     if index.is_file() and json.loads(index.read_bytes()).get("made_of") == made_of:
         return opened(folder)
-    whole(folder, lambda half: write(half, encode(tokenizer, documents(source, field)), tokenizer, made_of))
+    whole(folder, lambda half: write(half, _encoded(tokenizer, source, field), tokenizer, made_of))
     return opened(folder)
+
+
+def _encoded(
+    tokenizer: PreTrainedTokenizerFast, source: Path, field: str
+) -> Iterator[tuple[list[int], bool]]:
+    """Yield the tokens of each part of a document, and whether it ends there."""
+    ends: deque[bool] = deque()
+
+    def texts() -> Iterator[str]:
+        for text, last in parts(source, field):
+            ends.append(last)
+            yield text
+
+    for tokens in encode(tokenizer, texts()):
+        yield tokens, ends.popleft()
 
 
 def fingerprint(tokenizer: PreTrainedTokenizerFast) -> str:
@@ -88,19 +104,19 @@ def end_of_document(tokenizer: PreTrainedTokenizerFast) -> int:
 
 def write(
     folder: Path,
-    texts: Iterable[list[int]],
+    texts: Iterable[tuple[list[int], bool]],
     tokenizer: PreTrainedTokenizerFast,
     made_of: Mapping[str, object],
 ) -> None:
-    """Write shards, starts and, last, the index."""
+    """Write shards, starts and, last, the index. ``texts`` are parts of documents, each with whether it ends there."""
     import numpy as np
 
     end = end_of_document(tokenizer)
     numbers = np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32
     starts, shards = [0], list[Mapping[str, object]]()
-    for those in _shards(texts, starts):
+    for those in _shards(texts, starts, end):
         name = f"shard-{len(shards):05}.bin"
-        data = b"".join(np.asarray([*tokens, end], dtype=numbers).tobytes() for tokens in those)
+        data = b"".join(np.asarray(tokens, dtype=numbers).tobytes() for tokens in those)
         (folder / name).write_bytes(data)
         shards.append({"name": name, "sha256": hashlib.sha256(data).hexdigest()})
     if len(starts) == 1:
@@ -115,16 +131,20 @@ def write(
     (folder / INDEX).write_text(json.dumps({**index, "tokens": starts[-1]}, indent=2), encoding="utf-8")
 
 
-def _shards(texts: Iterable[list[int]], starts: list[int]) -> Iterator[list[list[int]]]:
-    """Yield whole documents in shards, and note in ``starts`` where each ends with the token that says so."""
+def _shards(
+    texts: Iterable[tuple[list[int], bool]], starts: list[int], end: int
+) -> Iterator[list[list[int]]]:
+    """Yield tokens in shards, and note in ``starts`` where each document ends with the token that says so."""
     held: list[list[int]] = []
-    begun = 0
-    for tokens in texts:
-        held.append(tokens)
-        starts.append(starts[-1] + len(tokens) + 1)
-        if starts[-1] - begun >= SHARD_TOKENS:
+    at = begun = 0
+    for tokens, last in texts:
+        held.append([*tokens, end] if last else tokens)
+        at += len(held[-1])
+        if last:
+            starts.append(at)
+        if at - begun >= SHARD_TOKENS:
             yield held
-            held, begun = [], starts[-1]
+            held, begun = [], at
     if held:
         yield held
 

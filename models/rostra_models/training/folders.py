@@ -40,3 +40,9 @@ def load_folder(model: Module, folder: Path) -> None:
     with torch.no_grad():
         for name, one in found.items():
             there[name].copy_(one)
+
+
+def called(folder: Path) -> str:
+    """Return what people call a model in ``folder``: a run's result lies in a folder model, so it is the run's name."""
+    whole = folder.resolve()
+    return whole.parent.name if whole.name == "model" else whole.name

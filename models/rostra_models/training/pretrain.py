@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,21 +20,33 @@ from .corpus import Corpus, split, tokenised
 from .errors import TrainError
 from .estimate import Size, bytes_needed, step_flops
 from .folders import save_folder
-from .loop import Means, Run, device_of, seed, step_seconds, train
+from .loop import Means, Run, seed, step_seconds, train
+from .losses import linear_cross_entropy
+from .machine import device_of
 from .packing import NOTHING, Packed, packed_mask
+from .processes import in_turn, processes, together
 from .progress import duration
 from .recipe import Loss, Recipe
+from .record import recorded
+from .resuming import begun_with
 from .rows import Plan, batch, in_order
 from .settings import Count, LoopSettings, Section, Share
 from .shapes import ShapeSettings, new_model
+from .sources import sourced
 from .texts import documents
 from .tokenizer import Kind, load_tokenizer, specials, train_tokenizer
+from .trunk import hidden_states, plain_head
+
+LARGE = 1024
+"""Words of a vocabulary whose logits cost more than they are worth all at once."""
 
 
 class PretrainSettings(Section):
     """What ``rostra train pretrain`` takes."""
 
-    data: Path = Field(description="A text, JSON-lines or Parquet file, or a folder of such.")
+    data: Path = Field(
+        description="A text, JSON-lines or Parquet file, or a folder of such; a frozen dataset; or hf:NAME."
+    )
     out: Path = Field(description="The folder of the run.")
     validation: Path | None = Field(
         default=None, description="Held-out documents; the last validation_share of data if none."
@@ -66,15 +80,17 @@ class PretrainSettings(Section):
     loop: LoopSettings = Field(description="How it is trained.")
 
 
+@recorded("pretrain")
+@together
 def pretrain(settings: PretrainSettings, *, resume: bool = False, means: Means | None = None) -> Run:
     """Train a model on text. Its folder, with the tokenizer in it, is `Run.model`.
 
     Raises `TrainError`; with ``resume``, goes on from the newest checkpoint in ``settings.out``.
     """
     means = means or Means()
+    settings = sourced(settings)
     out = settings.out
-    tokenizer = _tokenizer(settings, means)
-    learned, held_out = _corpora(settings, tokenizer)
+    tokenizer, learned, held_out = in_turn(partial(_read, settings, means))
     means.say(f"{learned.tokens - int(learned.starts[0]):,} tokens to learn from")
     _check_overlap(settings, learned, held_out, means)
 
@@ -85,8 +101,9 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, means: Means |
 
     def batches(step: int) -> Sequence[Packed]:
         rows = plan.rows(step)
-        cuts = range(0, len(rows), settings.rows)
-        return [batch(learned, rows[at : at + settings.rows], settings.context) for at in cuts]
+        most = min(settings.rows, math.ceil(len(rows) / processes()))
+        cuts = range(0, len(rows), most)
+        return [batch(learned, rows[at : at + most], settings.context) for at in cuts]
 
     def evaluate(model: Module) -> Mapping[str, float]:
         return {"validation_loss": validation_loss(model, held_out, settings.context, settings.rows)}
@@ -97,10 +114,14 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, means: Means |
 
     recipe = Recipe(
         batches=batches,
-        loss=next_token_loss,
+        loss=text_loss(model, device_of(settings.loop)),
         evaluate=evaluate,
         samples=lambda model: samples(model, tokenizer, settings),
         save=save,
+        settings={
+            **begun_with(settings, "rows", "micro_batches", "sample_prompts", "sample_tokens"),
+            "rows a step": settings.rows * settings.micro_batches,
+        },
     )
     if settings.loop.threads:
         torch.set_num_threads(settings.loop.threads)
@@ -109,15 +130,43 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, means: Means |
     return train(model, recipe, settings.loop, out=out, stage="pretrain", resume=resume, means=means)
 
 
-def next_token_loss(model: Module, one: Packed) -> Loss:
-    """Return the summed loss of saying what follows, in nats, over the tokens that something follows in."""
+def text_loss(model: Module, device: torch.device) -> Callable[[Module, Packed], Loss]:
+    """Return `next_token_loss` in the way that suits ``model`` on ``device``.
+
+    With a large vocabulary a processor is quicker, in half the memory, where logits are made a portion at a time.
+    """
+    whole: Any = model
+    words = int(whole.get_input_embeddings().weight.shape[0])
+    plain = device.type == "cpu" and words >= LARGE and plain_head(model)
+    return partial(next_token_loss, plain=plain)
+
+
+def next_token_loss(model: Module, one: Packed, *, plain: bool = False) -> Loss:
+    """Return the summed loss of saying what follows, in nats, over the tokens that something follows in.
+
+    ``plain``: make the logits a portion at a time, as `plain_head` allows.
+    """
     device = next(model.parameters()).device
+    count = float((one.targets != NOTHING).sum())
+    if plain:
+        return Loss(total=_in_portions(model, one, device), count=count)
     scores = scored(model, one, device)
     targets = one.targets.to(device)
     total = cross_entropy(
         scores.flatten(0, 1).float(), targets.flatten(), ignore_index=NOTHING, reduction="sum"
     )
-    return Loss(total=total, count=float((one.targets != NOTHING).sum()))
+    return Loss(total=total, count=count)
+
+
+def _in_portions(model: Module, one: Packed, device: torch.device) -> Tensor:
+    whole: Any = model
+    apart: dict[str, Tensor] = {}
+    if not one.plain:
+        apart = {"positions": one.positions.to(device), "mask": packed_mask(one.documents.to(device))}
+    states = hidden_states(model, one.ids.to(device), **apart)
+    targets = one.targets.to(device)
+    learned = targets != NOTHING
+    return linear_cross_entropy(states[learned], whole.get_output_embeddings().weight, targets[learned])
 
 
 def scored(model: Module, one: Packed, device: torch.device) -> Tensor:
@@ -159,6 +208,12 @@ def samples(model: Any, tokenizer: Any, settings: PretrainSettings) -> Sequence[
         )
         found.append(tokenizer.decode(said[0]))
     return found
+
+
+def _read(settings: PretrainSettings, means: Means) -> tuple[Any, Corpus, Corpus]:
+    """Return the tokenizer, what is learned from and what is held out."""
+    tokenizer = _tokenizer(settings, means)
+    return tokenizer, *_corpora(settings, tokenizer)
 
 
 def _tokenizer(settings: PretrainSettings, means: Means) -> Any:

@@ -24,13 +24,18 @@ from .chat_rows import conversations, files_of
 from .chats import Answers, ChatEncoder, Example, encoded, with_template
 from .errors import TrainError
 from .keeping import kept_by
-from .loop import Means, Run, device_of, seed, train
+from .loop import Means, Run, seed, train
 from .lora import add_lora
 from .losses import CHUNK
+from .machine import device_of
 from .order import examples as numbers_of
 from .passes import PassesLoop, settled
+from .processes import together
 from .recipe import Loss, Recipe
+from .record import recorded
+from .resuming import begun_with
 from .settings import Count, Natural, Section, Share
+from .sources import sourced
 from .starting import folder_of, foreseen, model_in, tokenizer_in
 from .trunk import plain_head, token_loss
 
@@ -42,7 +47,7 @@ class SftSettings(Section):
     """``rostra train sft``: what is learnt from, where it starts, and how."""
 
     data: Path = Field(
-        description="A file of conversations (JSON lines, JSON, Parquet), or a folder of them."
+        description="A file of conversations (JSON lines, JSON, Parquet), a folder of them, a frozen dataset, or hf:NAME."
     )
     model: Path = Field(description="The Hugging Face folder to start from, or the name of a kept model.")
     out: Path = Field(description="The folder of the run; the result is in its folder model.")
@@ -80,6 +85,8 @@ class SftSettings(Section):
     loop: PassesLoop = Field(default=PassesLoop(), description="How it is optimised, watched and kept.")
 
 
+@recorded("sft")
+@together
 def sft(settings: SftSettings, *, resume: bool = False, means: Means | None = None) -> Run:
     """Fine-tune a model on conversations. Return the run.
 
@@ -88,6 +95,7 @@ def sft(settings: SftSettings, *, resume: bool = False, means: Means | None = No
     Raises `TrainError` and `DatasetError`.
     """
     means = means or Means()
+    settings = sourced(settings)
     seed(settings.loop.seed)
     folder = folder_of(settings.model)
     tokenizer, model = tokenizer_in(folder), model_in(folder)
@@ -102,8 +110,6 @@ def sft(settings: SftSettings, *, resume: bool = False, means: Means | None = No
         add_lora(model, settings.lora_rank, settings.lora_alpha)
     if settings.recompute:
         model.activation_checkpointing_enable()
-    if settings.loop.compile:
-        model.base_model.compile(dynamic=True)
     loop = settled(
         settings.loop,
         examples=len(learnt),
@@ -121,7 +127,7 @@ def sft(settings: SftSettings, *, resume: bool = False, means: Means | None = No
     )
     means.say(f"{len(learnt):,} conversations, {len(held):,} held out, {loop.steps:,} steps; {line}")
     means = replace(means, step_flops=flops)
-    recipe = _recipe(settings, model, tokenizer, learnt, held)
+    recipe = chat_recipe(settings, model, tokenizer, learnt, held)
     first = _before(model.to(device_of(loop)), recipe)
     run = train(model, recipe, loop, out=settings.out, stage="sft", resume=resume, means=means)
     return replace(run, facts={**run.facts, **first})
@@ -151,9 +157,10 @@ def _share(number: int, text: str) -> float:
     return int.from_bytes(digest[:6]) / 2**48
 
 
-def _recipe(
+def chat_recipe(
     settings: SftSettings, model: Any, tokenizer: Any, learnt: Sequence[Example], held: Sequence[Example]
 ) -> Recipe[ChatBatch]:
+    """Return what the loop trains ``model`` on: the examples ``learnt``, those ``held`` out being evaluated."""
     device = device_of(settings.loop)
     plain = plain_head(model)
 
@@ -179,6 +186,7 @@ def _recipe(
         samples=partial(_samples, tokenizer=tokenizer, held=held[:4], length=settings.sample_tokens),
         save=save,
         load=load,
+        settings=begun_with(settings, "validation_examples", "micro_tokens", "recompute", "sample_tokens"),
     )
 
 

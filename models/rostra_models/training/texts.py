@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,14 @@ from typing import Any, cast
 from .errors import TrainError
 
 KINDS = (".txt", ".md", ".jsonl", ".parquet")
+PART = 1 << 22
+"""Characters of a text file that are held at once."""
+
+_SEAM = re.compile(r"\S\n(?=\S)")
+"""Where a text can be cut so that tokenizers see the same words: they take white space together."""
+
+_SEARCHED = 1 << 16
+"""Characters at the end of a part in which a seam is looked for."""
 
 
 def files(path: Path) -> Sequence[Path]:
@@ -24,24 +33,38 @@ def files(path: Path) -> Sequence[Path]:
 
 
 def documents(path: Path, field: str) -> Iterator[str]:
-    """Yield the documents of a file or folder: each text file is one, each line or row of another its ``field``.
+    """Yield what `parts` does without saying where documents end."""
+    return (text for text, _ in parts(path, field))
 
-    Empty ones are left out. Raises `TrainError` for what cannot be read.
+
+def parts(path: Path, field: str) -> Iterator[tuple[str, bool]]:
+    """Yield the documents of a file or folder in parts, each with whether its document ends there.
+
+    Each text file is a document, and so is the ``field`` of each line or row of another. Only text files beyond `PART` come
+    in several parts. Empty ones are left out. Raises `TrainError` for what cannot be read.
     """
     for file in files(path):
+        found: Iterator[tuple[str, bool]]
         match file.suffix:
             case ".jsonl":
-                found = _lines(file, field)
+                found = ((text, True) for text in _lines(file, field))
             case ".parquet":
-                found = _parquet(file, field)
+                found = ((text, True) for text in _parquet(file, field))
             case _:
-                found = iter((_text(file),))
-        yield from (text for text in found if text)
+                found = _text(file)
+        yield from ((text, ends) for text, ends in found if text)
 
 
-def _text(file: Path) -> str:
+def _text(file: Path) -> Iterator[tuple[str, bool]]:
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as opened:
+            held = opened.read(PART)
+            while more := opened.read(PART):
+                seams = list(_SEAM.finditer(held, max(0, len(held) - _SEARCHED)))
+                cut = seams[-1].end() if seams else len(held)
+                yield held[:cut], False
+                held = held[cut:] + more
+            yield held, True
     except (OSError, UnicodeDecodeError) as error:
         raise TrainError(f"{str(file)!r} cannot be read as UTF-8: {error}") from error
 

@@ -117,15 +117,21 @@ def specials(tokenizer: PreTrainedTokenizerFast) -> Mapping[str, int]:
     return {name: int(number) for name, number in named.items() if number is not None}
 
 
+AT_ONCE = 1 << 22
+"""Characters that are tokenised side by side, about."""
+
+
 def encode(
     tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], *, at_once: int = 256
 ) -> Iterator[list[int]]:
     """Yield the tokens of each text, without any that stand for its begin or end."""
     own: Any = tokenizer.backend_tokenizer
     held: list[str] = []
+    size = 0
     for text in texts:
         held.append(text)
-        if len(held) == at_once:
+        size += len(text)
+        if len(held) == at_once or size >= AT_ONCE:
             yield from (one.ids for one in own.encode_batch_fast(held, add_special_tokens=False))
-            held = []
+            held, size = [], 0
     yield from (one.ids for one in own.encode_batch_fast(held, add_special_tokens=False))
