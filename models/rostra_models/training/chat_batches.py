@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..scorer_engine import batches
 from .chats import Example
+from .processes import portion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ def steps_of(
     """Return the function from a step to its micro-batches, ``order`` being the one to the numbers of its examples."""
 
     def made(step: int) -> list[ChatBatch]:
-        return micro_batches([examples[at] for at in order(step)], tokens)
+        those = [examples[at] for at in order(step)]
+        return micro_batches(those, portion(tokens, [len(one.tokens) for one in those]))
 
     return made

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from rostra.chat import Utterance
 from rostra.feedback.data.formats import Name, format_called
@@ -40,6 +40,48 @@ class Ranked:
     def weight(self) -> float:
         """What all its comparisons weigh together: the sum of the judgments' weights."""
         return sum(one.weight for one in self.compared)
+
+
+class FromRankings(Protocol):
+    """The settings of a stage that learns from rankings: where they are, and what counts in them."""
+
+    @property
+    def data(self) -> Path: ...
+
+    @property
+    def format(self) -> Name: ...
+
+    @property
+    def out(self) -> Path: ...
+
+    @property
+    def ties(self) -> Ties: ...
+
+    @property
+    def weigh(self) -> Weigh: ...
+
+    @property
+    def validation_share(self) -> float: ...
+
+    @property
+    def validation_rankings(self) -> int: ...
+
+
+def divided(settings: FromRankings) -> tuple[dict[Split, list[Ranked]], Counter[str]]:
+    """Return the rankings that a stage's settings name by split, and how many judgments were left out by reason.
+
+    Another form than ours is imported into the run's folder first. Raises `DatasetError`.
+    """
+    lost: Counter[str] = Counter()
+    data = settings.data
+    if settings.format != "canonical":
+        data = imported([data], settings.format, settings.out / "data")
+    found = ranked(data, lost, ties=settings.ties)
+    if settings.weigh == "questions":
+        found = evened(found)
+    sides = parted(found, settings.validation_share)
+    sides["validation"] = sides["validation"][: settings.validation_rankings]
+    return sides, lost
 
 
 def ranked(data: Path, lost: Counter[str], *, ties: Ties = "half") -> list[Ranked]:

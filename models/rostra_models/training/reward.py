@@ -8,7 +8,6 @@ set beside what length alone would give.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,16 +28,21 @@ from ..scorer_wire import Load
 from .chats import with_template
 from .errors import TrainError
 from .keeping import kept_by
-from .loop import Means, Run, device_of, seed, train
+from .loop import Means, Run, seed, train
 from .lora import add_lora
+from .machine import device_of
 from .order import examples as numbers_of
 from .passes import PassesLoop, settled
-from .ranked import Ranked, Weigh, evened, imported, parted, ranked
+from .processes import at_first, in_turn, portion, processes, together
+from .ranked import Ranked, Weigh, divided
 from .ranking import Ties, agreement, centring, ranking_loss
 from .recipe import Loss, Recipe
+from .record import recorded
+from .resuming import begun_with
 from .reward_batches import Element, RankedBatch, element, micro_batches, rewards_of, shares
 from .reward_figures import figures, longer_wins
 from .settings import Count, Natural, Section, Share
+from .sources import sourced
 from .starting import folder_of, foreseen, model_in, tokenizer_in
 
 RATE, RATE_LORA = 1e-5, 2e-4
@@ -49,7 +53,7 @@ class RewardSettings(Section):
     """``rostra train reward``: which rankings, what the model starts from, and how it learns."""
 
     data: Path = Field(
-        description="An export or import of rankings (its folder, or a file), or a file of another form."
+        description="An export or import of rankings (folder or file), a file of another form, a frozen dataset, or hf:NAME."
     )
     format: Name = Field(default="canonical", description="The form of the file; others are imported first.")
     model: Path = Field(description="The Hugging Face folder to start from, or the name of a kept model.")
@@ -98,14 +102,17 @@ class RewardSettings(Section):
     loop: PassesLoop = Field(default=PassesLoop(), description="How it is optimised, watched and kept.")
 
 
+@recorded("reward")
+@together
 def reward(settings: RewardSettings, *, resume: bool = False, means: Means | None = None) -> Run:
     """Train a reward model. Return the run; its facts have ``accuracy`` on held-out questions, and more with ``test_``.
 
     The result is a sequence classifier of transformers with one label. Raises `TrainError` and `DatasetError`.
     """
     means = means or Means()
+    settings = sourced(settings)
     seed(settings.loop.seed)
-    sides, lost = _read(settings)
+    sides, lost = in_turn(lambda: divided(settings))
     for reason, count in lost.most_common():
         means.say(f"{count:,} judgments left out: {reason}")
     if not sides["train"]:
@@ -137,9 +144,10 @@ def reward(settings: RewardSettings, *, resume: bool = False, means: Means | Non
     counts = ", ".join(f"{len(side):,} {split}" for split, side in sides.items())
     means.say(f"rankings: {counts}, {loop.steps:,} steps; {line}")
     means = replace(means, step_flops=flops)
-    recipe = _recipe(settings, model, tokenizer, elements, sides)
+    recipe = ranked_recipe(settings, model, tokenizer, elements, sides)
     run = train(model, recipe, loop, out=settings.out, stage="reward", resume=resume, means=means)
-    return replace(run, facts={**run.facts, **_looked_at(settings, run.model, elements, sides)})
+    facts = at_first(lambda: _looked_at(settings, run.model, elements, sides))
+    return replace(run, facts={**run.facts, **facts})
 
 
 def scores(folder: Path, question: str, answers: Sequence[str], *, window: int = 1024) -> Sequence[float]:
@@ -156,19 +164,6 @@ def scores(folder: Path, question: str, answers: Sequence[str], *, window: int =
     )
     asked = Utterance(role="user", text=question)
     return engine.score([[asked, Utterance(role="assistant", text=answer)] for answer in answers])
-
-
-def _read(settings: RewardSettings) -> tuple[dict[Split, list[Ranked]], Counter[str]]:
-    lost: Counter[str] = Counter()
-    data = settings.data
-    if settings.format != "canonical":
-        data = imported([data], settings.format, settings.out / "data")
-    found = ranked(data, lost, ties=settings.ties)
-    if settings.weigh == "questions":
-        found = evened(found)
-    sides = parted(found, settings.validation_share)
-    sides["validation"] = sides["validation"][: settings.validation_rankings]
-    return sides, lost
 
 
 def _model(folder: Path, tokenizer: Any, settings: RewardSettings) -> Any:
@@ -188,8 +183,6 @@ def _model(folder: Path, tokenizer: Any, settings: RewardSettings) -> Any:
         model.score.weight.requires_grad_(True)
     if settings.recompute:
         model.activation_checkpointing_enable()
-    if settings.loop.compile:
-        model.base_model.compile(dynamic=True)
     return model
 
 
@@ -209,20 +202,26 @@ def _pad_apart(model: Any, tokenizer: Any, last: set[int]) -> None:
     model.config.pad_token_id = padding
 
 
-def _recipe(
+def ranked_recipe(
     settings: RewardSettings,
     model: Any,
     tokenizer: Any,
     elements: Mapping[Split, Sequence[Element]],
     sides: Mapping[Split, Sequence[Ranked]],
 ) -> Recipe[RankedBatch]:
+    """Return what the loop trains ``model`` on: the rankings of each side, and the same as ``elements`` to be read."""
     device = device_of(settings.loop)
     learnt, held = elements["train"], elements["validation"]
-    share = settings.share_question and shares(model.to(device), device)
+    one = (
+        processes() > 1 and settings.loop.parallel == "fsdp"
+    )  # which gathers weights at each call of the model
+    share = settings.share_question and not one and shares(model.to(device), device)
 
     def batches(step: int) -> Sequence[RankedBatch]:
         numbers = numbers_of(len(learnt), settings.batch, seed=settings.loop.seed, step=step)
-        return micro_batches([learnt[at] for at in numbers], settings.micro_tokens, share=share)
+        those = [learnt[at] for at in numbers]
+        most = portion(settings.micro_tokens, [each.size(share=share) for each in those])
+        return micro_batches(those, most, share=share, one=one)
 
     def loss(called: Module, batch: RankedBatch) -> Loss:
         rewards = rewards_of(called, batch, device)
@@ -246,6 +245,7 @@ def _recipe(
         ),
         save=save,
         load=reload,
+        settings=begun_with(settings, "validation_rankings", "micro_tokens", "share_question", "recompute"),
     )
 
 

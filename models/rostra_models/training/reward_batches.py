@@ -83,19 +83,23 @@ def element(ranking: Ranked, layout: Callable[[Sequence[Utterance]], Sequence[in
     )
 
 
-def batch_of(elements: Sequence[Element], *, share: bool = False) -> RankedBatch:
-    """Return the rankings as one micro-batch; with ``share`` a long question is read once for all its answers."""
+def batch_of(elements: Sequence[Element], *, share: bool = False, one: bool = False) -> RankedBatch:
+    """Return the rankings as one micro-batch; with ``share`` a long question is read once for all its answers.
+
+    With ``one`` (and not ``share``) all answers are in one table, however long: the model is called once.
+    """
     apart: list[tuple[int, Sequence[int]]] = []
     trees: list[tuple[int, int, Element]] = []
     start = 0
-    for one in elements:
-        begun = one.shared() if share else 0
+    for each in elements:
+        begun = each.shared() if share else 0
         if begun:
-            trees.append((start, begun, one))
+            trees.append((start, begun, each))
         else:
-            apart += enumerate(one.tokens, start)
-        start += len(one.tokens)
-    rows = [_rows([apart[at] for at in group]) for group in _alike([len(tokens) for _, tokens in apart])]
+            apart += enumerate(each.tokens, start)
+        start += len(each.tokens)
+    groups = [list(range(len(apart)))] if one else _alike([len(tokens) for _, tokens in apart])
+    rows = [_rows([apart[at] for at in group]) for group in groups]
     rows += [_tree_rows([trees[at] for at in group]) for group in _alike([_room(*one) for one in trees])]
     return RankedBatch(
         rows=tuple(rows),
@@ -164,18 +168,20 @@ def tree_mask(parts: Tensor) -> Tensor:
     return (before & seen)[:, None]
 
 
-def micro_batches(elements: Sequence[Element], tokens: int, *, share: bool = False) -> list[RankedBatch]:
+def micro_batches(
+    elements: Sequence[Element], tokens: int, *, share: bool = False, one: bool = False
+) -> list[RankedBatch]:
     """Return micro-batches of at most ``tokens`` tokens; a ranking that is longer is alone in its own."""
     found: list[list[Element]] = []
     room = 0
-    for one in elements:
-        size = one.size(share=share)
+    for each in elements:
+        size = each.size(share=share)
         if size > room:
             found.append([])
             room = tokens
-        found[-1].append(one)
+        found[-1].append(each)
         room -= size
-    return [batch_of(group, share=share) for group in found]
+    return [batch_of(group, share=share, one=one) for group in found]
 
 
 def rewards_of(model: Module, batch: RankedBatch, device: torch.device) -> Tensor:

@@ -16,6 +16,9 @@ Array: TypeAlias = NDArray[Any]
 BINS = 10
 """Of confidences from ½ to 1."""
 
+ROUNDING = 1e-9
+"""An interval that reaches no further has no width."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contests:
@@ -79,6 +82,20 @@ def mean_and_reach(values: Array, clusters: Array) -> tuple[float, float]:
     return mean, reach(groups) * variance**0.5
 
 
+def share_bounds(mean: float, wide: float, groups: int) -> tuple[float, float]:
+    """Return the bounds of a share whose interval reaches ``wide``, within 0 and 1.
+
+    Where all ``groups`` are the same, which a variance would call certain, they are those of a share that as many show (Bayes,
+    with nothing known before).
+    """
+    if wide > ROUNDING and groups > 1:
+        return max(0.0, mean - wide), min(1.0, mean + wide)
+    from rostra.feedback.statistics.distributions import beta_interval
+
+    low, high = beta_interval(groups * mean, groups * (1 - mean))
+    return min(low, mean), max(high, mean)  # a Bayesian interval need not hold the share itself
+
+
 def calibration(apart: Array) -> tuple[float, float]:
     """Return the expected calibration error of sigmoid(apart), and the slope that would calibrate it best.
 
@@ -116,12 +133,14 @@ def figures(
         return {}
     good, by_length = right(found.apart), right(found.longer if longer else -found.longer)
     accuracy, wide = mean_and_reach(good, found.prompts)
+    prompts = int(found.prompts.max()) + 1
+    low, high = share_bounds(accuracy, wide, prompts)
     over, over_wide = mean_and_reach(good - by_length, found.prompts)
     error, slope = calibration(found.apart)
     facts = {
         "accuracy": accuracy,
-        "accuracy_low": max(0.0, accuracy - wide),
-        "accuracy_high": min(1.0, accuracy + wide),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "length_accuracy": float(by_length.mean()),
         "over_length": over,
         "over_length_low": over - over_wide,
@@ -129,7 +148,7 @@ def figures(
         "calibration_error": error,
         "calibration_slope": slope,
         "pairs": float(len(good)),
-        "prompts": float(found.prompts.max() + 1),
+        "prompts": float(prompts),
     }
     for name, sign in (("longer", 1), ("shorter", -1)):
         if (found.longer == sign).any():
