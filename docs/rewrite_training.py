@@ -22,6 +22,7 @@ rostra train --help
 
 Each stage takes one file of settings in TOML, and `--set KEY=VALUE` over it; a dot leads into a table.
 A key that is not here is refused.
+On the command line `out` may be left out: [the run](../howto/runs.md) then gets a new folder in the data folder.
 
 This page is written by `python docs/rewrite_training.py`; a test fails when it is out of date.
 """
@@ -29,14 +30,30 @@ This page is written by `python docs/rewrite_training.py`; a test fails when it 
 
 def sections() -> dict[str, type[BaseModel]]:
     """Return what is told of, under its heading."""
+    from rostra_models.training.best_of import BestOfSettings
+    from rostra_models.training.dpo import DpoSettings
+    from rostra_models.training.evaluation.accuracy import AccuracySettings
+    from rostra_models.training.evaluation.compare import CompareSettings
+    from rostra_models.training.evaluation.perplexity import PerplexitySettings
+    from rostra_models.training.ppo import PpoSettings
     from rostra_models.training.pretrain import PretrainSettings
+    from rostra_models.training.rloo import RlooSettings
     from rostra_models.training.settings import LoopSettings
     from rostra_models.training.shapes import ShapeSettings
+    from rostra_models.training.tokenise import TokenizerSettings
 
     return {
+        "`rostra train tokenizer`": TokenizerSettings,
         "`rostra train pretrain`": PretrainSettings,
         "`[shape]` of a new model": ShapeSettings,
+        "`rostra train dpo`": DpoSettings,
+        "`rostra train best-of`": BestOfSettings,
+        "`rostra train ppo`": PpoSettings,
+        "`rostra train rloo`": RlooSettings,
         "`[loop]` of every stage": LoopSettings,
+        "`rostra eval perplexity`": PerplexitySettings,
+        "`rostra eval reward`": AccuracySettings,
+        "`rostra eval compare`": CompareSettings,
     }
 
 

@@ -35,6 +35,8 @@ _ELSEWHERE = {
     "classifier": "Train the moderation classifier, and measure it.",
     "model": "Get models, and see which are there.",
     "train": "Train a model, stage by stage.",
+    "eval": "Evaluate models, and compare them.",
+    "runs": "See what was trained, and how it went.",
     "moderate": "Judge texts with the configured moderation.",
     "policy": "Show, replay and calibrate what is moderated, and how strictly.",
 }
