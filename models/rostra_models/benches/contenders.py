@@ -1,4 +1,4 @@
-"""Processes that answer the same questions in turn, each on one thread and all on the same core."""
+"""Processes that do the same work in turn: each on one thread and all on the same core, or each on as many as it is given."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from typing import IO, Any
 
 Command = Sequence[str | Path]
 
-_ONE_THREAD = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-    "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_OFFLINE": "1",
-}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ALONE = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
 
 class Died(Exception):
@@ -69,7 +66,7 @@ class Contender:
 
 
 @contextmanager
-def started(name: str, command: Command) -> Generator[Contender]:
+def started(name: str, command: Command, *, threads: int = 1) -> Generator[Contender]:
     """Start a contender, wait until it is loaded, and end it at last. Raises `Died`."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
         process = subprocess.Popen(  # noqa: S603  our own scripts in the operator's own interpreters
@@ -78,10 +75,11 @@ def started(name: str, command: Command) -> Generator[Contender]:
             stdout=subprocess.PIPE,
             stderr=complaints,
             text=True,
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **_ALONE, **dict.fromkeys(_THREADS, str(threads))},
         )
         with process:
-            _pin(process.pid)
+            if threads == 1:
+                _pin(process.pid)
             contender = Contender(name=name, process=process, complaints=complaints)
             try:
                 contender.outcome()

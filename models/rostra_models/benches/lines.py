@@ -18,6 +18,9 @@ from typing import Any
 LIMIT = 300
 """Seconds after which a job that still runs ends its process."""
 
+LONG = 900
+"""The same for steps of training."""
+
 
 def serve(load: Callable[[], Mapping[str, Callable[..., Any]]]) -> None:
     """Load a contender and do jobs until standard input ends.
@@ -38,6 +41,45 @@ def serve(load: Callable[[], Mapping[str, Callable[..., Any]]]) -> None:
     for line in sys.stdin:
         job = json.loads(line)
         _answer(out, offers[job.pop("do")], **job)
+
+
+class Paced:
+    """A loop that goes on for as many steps as it is told to on standard input, and says what they took.
+
+    It waits within its own step, so that contenders can run in turn with all that they have set up.
+    """
+
+    def __init__(self) -> None:
+        """Nothing but results goes to standard output from now on."""
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        self._left = 0
+        self._made = 0.0
+        self._wall = self._cpu = 0.0
+
+    def wait(self) -> None:
+        """Tell what was done since the last job, and wait for the next one, ``{"do": "steps", "count": n}``.
+
+        Ends the process where standard input ends.
+        """
+        signal.alarm(0)
+        cpu, wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
+        result = {"made": self._made, "cpu": cpu, "wall": wall, "peak_mb": _peak_mb()}
+        print(json.dumps(result), file=self._out, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            os._exit(0)  # the loop around this would take it for a failure, and write its model
+        self._left, self._made = json.loads(line)["count"], 0.0
+        signal.alarm(LONG)
+        _forget_peak()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def step(self, made: float) -> None:
+        """Count a step, in which so much was ``made``."""
+        self._made += made
+        self._left -= 1
+        if self._left <= 0:
+            self.wait()
 
 
 def _answer(out: Any, work: Callable[..., Any], **arguments: Any) -> None:

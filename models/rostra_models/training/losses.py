@@ -16,6 +16,9 @@ from torch.nn import functional
 CHUNK = 1024
 """Tokens whose logits are held at once: 1024 of 49,152 are 200 MB in float32."""
 
+PORTION = 256
+"""As `CHUNK`, on a processor: fewer logits stay in its cache between the passes over them."""
+
 
 def wide(values: Tensor) -> Tensor:
     """Return ``values`` in float32, or as they are in float64: softmax and sums in bfloat16 lose what is learnt from."""
@@ -64,7 +67,8 @@ class LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]  # torc
     """The sum of cross-entropies of ``hidden @ weight.T``, never holding more than a chunk of the logits.
 
     Gradients are made on the way, as the sum is linear in what comes from behind (Liger Kernel, arXiv 2410.10989): no
-    logit is computed twice. It has no second derivative.
+    logit is computed twice. It has no second derivative. Under autocast matrices are multiplied in its precision, the
+    weights being cast once; softmax, sums and the weights' gradient are in float32.
     """
 
     @staticmethod
@@ -73,20 +77,25 @@ class LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]  # torc
         to_hidden = torch.empty_like(hidden) if needs_hidden else None
         to_weight = torch.zeros_like(weight) if needs_weight else None
         total = wide(hidden).new_zeros(())
-        for start, end in _spans(len(hidden), chunk):
-            part, wanted = hidden[start:end], targets[start:end, None]
-            logits = wide(part @ weight.T)
-            most = logits.logsumexp(-1, keepdim=True)
-            total += (most - logits.gather(-1, wanted)).sum()
-            if not needs_hidden and not needs_weight:
-                continue
-            pull = logits.sub_(most).exp_()  # the probabilities, less one for what was to be said
-            pull.scatter_add_(-1, wanted, pull.new_full(wanted.shape, -1.0))
-            pull = pull.to(weight.dtype)
-            if to_hidden is not None:
-                to_hidden[start:end] = pull @ weight
-            if to_weight is not None:
-                to_weight += (pull.T @ part).to(to_weight.dtype)
+        device = hidden.device.type
+        low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        with torch.autocast(device, enabled=False):
+            states, matrix = hidden.to(low), weight.to(low)
+            for start, end in _spans(len(hidden), chunk):
+                part, wanted = states[start:end], targets[start:end, None]
+                logs = functional.log_softmax(wide(part @ matrix.T), -1)
+                total -= logs.gather(-1, wanted).sum()
+                if not needs_hidden and not needs_weight:
+                    continue
+                pull = logs.exp_()  # the probabilities, less one for what was to be said
+                pull.scatter_add_(-1, wanted, pull.new_full(wanted.shape, -1.0))
+                pull = pull.to(low)
+                if to_hidden is not None:
+                    to_hidden[start:end] = pull @ matrix
+                if to_weight is not None and to_weight.dtype == low:
+                    to_weight.addmm_(pull.T, part)
+                elif to_weight is not None:
+                    to_weight += pull.T @ part
         ctx.save_for_backward(to_hidden, to_weight)
         return total
 
@@ -102,12 +111,13 @@ class LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]  # torc
         )
 
 
-def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int = CHUNK) -> Tensor:
+def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int | None = None) -> Tensor:
     """Return the sum of -log p(target) in nats for hidden states whose logits are ``hidden @ weight.T``.
 
     ``hidden``: (tokens, width), only those where the loss is wanted; ``weight``: (vocabulary, width);
-    ``targets``: (tokens). The memory is that of ``chunk`` tokens' logits.
+    ``targets``: (tokens). The memory is that of ``chunk`` tokens' logits, by default as many as suit the device.
     """
+    chunk = chunk or (PORTION if hidden.device.type == "cpu" else CHUNK)
     function: Any = LinearCrossEntropy  # torch says nothing of the type of what it applies
     found: Tensor = function.apply(hidden, weight, targets, chunk)
     return found
