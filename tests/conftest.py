@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
+
+# Tests run side by side, one a core: with more threads each, those of one would spin while another's has the core, and
+# training would take ten times as long. It has to be there before PyTorch is.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The gate tries the same examples each time, so that what it says is about the change; `make soak` looks for new ones.
 settings.register_profile("gate", deadline=None, derandomize=True)
