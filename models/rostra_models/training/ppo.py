@@ -31,14 +31,14 @@ from .passes import PassesLoop, settled
 from .policy import Estimate, clipped_policy_loss, clipped_value_loss, kl
 from .practice import Advantage, Part
 from .processes import processes, together
-from .questions import parted, room_for
+from .questions import Question, parted, room_for
 from .recipe import Loss, Recipe
 from .record import recorded
 from .remembering import Remembered, remembered
 from .resuming import begun_with
 from .rollouts import Speaker
 from .rounds import Rounds
-from .settings import Count, Natural, Section, Share
+from .settings import Count, LoopSettings, Natural, Section, Share
 from .sources import sourced
 from .starting import folder_of, foreseen, model_in, tokenizer_in
 
@@ -229,19 +229,9 @@ def ppo(
         score=score or _scorer(settings, device),
         say=means.say,
     )
-    mean = sum(len(one.tokens) for one in learnt) / len(learnt)
-    rows = settings.batch // settings.minibatches
-    tokens = min(settings.micro_tokens, int(rows * (mean + settings.answer_tokens)))
-    line, _ = foreseen(
-        policy,
-        loop,
-        tokens=tokens,
-        mean=mean + settings.answer_tokens,
-        per_step=rows,
-        scores=min(CHUNK, rows * settings.answer_tokens),
-    )
     means.say(
-        f"{len(learnt):,} questions, {len(held):,} held out, {settings.rounds:,} rounds of {settings.batch:,} answers; {line}"
+        f"{len(learnt):,} questions, {len(held):,} held out, {settings.rounds:,} rounds of {settings.batch:,} answers;"
+        f" {_foreseen(settings, loop, policy, learnt)}"
     )
     if not (resume and checkpoint.checkpoints(settings.out)):
         rounds.begin()
@@ -249,6 +239,21 @@ def ppo(
     recipe = _recipe(settings, actor, tokenizer, rounds, beside)
     run = train(actor, recipe, loop, out=settings.out, stage="ppo", resume=resume, means=means)
     return replace(run, facts={**run.facts, **rounds.facts(run.facts)})
+
+
+def _foreseen(settings: PpoSettings, loop: LoopSettings, policy: Any, learnt: Sequence[Question]) -> str:
+    """Return what the run will take, in words."""
+    mean = sum(len(one.tokens) for one in learnt) / len(learnt) + settings.answer_tokens
+    rows = settings.batch // settings.minibatches
+    line, _ = foreseen(
+        policy,
+        loop,
+        tokens=min(settings.micro_tokens, int(rows * mean)),
+        mean=mean,
+        per_step=rows,
+        scores=min(CHUNK, rows * settings.answer_tokens),
+    )
+    return line
 
 
 def _recipe(

@@ -41,7 +41,7 @@ def main(stage: str, folder: str, data: str, options: str) -> None:
     paced = Paced()
     import torch
     import transformers
-    from datasets import Dataset, disable_caching
+    from datasets import disable_caching
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     transformers.logging.disable_progress_bar()
@@ -55,6 +55,7 @@ def main(stage: str, folder: str, data: str, options: str) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model.config.pad_token_id = tokenizer.pad_token_id
     given = {**SETTINGS, "output_dir": tempfile.mkdtemp(), "max_steps": STEPS, **json.loads(options)}
+    trainer = {"pretrain": plain, "reward": pairs}.get(stage, answers)(model, tokenizer, given, rows)
 
     class Pace(transformers.TrainerCallback):
         told = 0
@@ -70,55 +71,58 @@ def main(stage: str, folder: str, data: str, options: str) -> None:
                 made, Pace.told = read - Pace.told, read
             paced.step(made)
 
-    if stage == "pretrain":
-        trainer = transformers.Trainer(
-            model=model,
-            args=transformers.TrainingArguments(**given),
-            train_dataset=Dataset.from_list(
-                [{"input_ids": one["ids"], "labels": one["ids"]} for one in rows]
-            ),
-            data_collator=transformers.default_data_collator,
-            callbacks=[Pace()],
-        )
-    elif stage == "reward":
-        import trl
-
-        trainer = trl.RewardTrainer(
-            model=model,
-            args=trl.RewardConfig(**given),
-            train_dataset=Dataset.from_list(
-                [
-                    {"chosen_ids": one, "rejected_ids": other}
-                    for each in rows
-                    for one, other in combinations(each, 2)
-                ]
-            ),
-            processing_class=tokenizer,
-            callbacks=[Pace()],
-        )
-    else:
-        import trl
-
-        trainer = trl.SFTTrainer(
-            model=model,
-            args=trl.SFTConfig(**given),
-            train_dataset=Dataset.from_list(
-                [
-                    {
-                        "input_ids": one["ids"],
-                        "labels": [
-                            token if wanted else -100
-                            for token, wanted in zip(one["ids"], one["wanted"], strict=True)
-                        ],
-                    }
-                    for one in rows
-                ]
-            ),
-            processing_class=tokenizer,
-            callbacks=[Pace()],
-        )
+    trainer.add_callback(Pace())
     paced.wait()
     trainer.train()
+
+
+def plain(model: Any, _tokenizer: Any, given: dict[str, Any], rows: list[Any]) -> Any:
+    """Return what trains on every token."""
+    import transformers
+    from datasets import Dataset
+
+    return transformers.Trainer(
+        model=model,
+        args=transformers.TrainingArguments(**given),
+        train_dataset=Dataset.from_list([{"input_ids": one["ids"], "labels": one["ids"]} for one in rows]),
+        data_collator=transformers.default_data_collator,
+    )
+
+
+def pairs(model: Any, tokenizer: Any, given: dict[str, Any], rows: list[Any]) -> Any:
+    """Return what trains on the pairs of rankings."""
+    import trl
+    from datasets import Dataset
+
+    found = [pair for each in rows for pair in combinations(each, 2)]
+    return trl.RewardTrainer(
+        model=model,
+        args=trl.RewardConfig(**given),
+        train_dataset=Dataset.from_list([{"chosen_ids": one, "rejected_ids": other} for one, other in found]),
+        processing_class=tokenizer,
+    )
+
+
+def answers(model: Any, tokenizer: Any, given: dict[str, Any], rows: list[Any]) -> Any:
+    """Return what trains on the tokens that are wanted."""
+    import trl
+    from datasets import Dataset
+
+    labelled = [
+        {
+            "input_ids": one["ids"],
+            "labels": [
+                token if wanted else -100 for token, wanted in zip(one["ids"], one["wanted"], strict=True)
+            ],
+        }
+        for one in rows
+    ]
+    return trl.SFTTrainer(
+        model=model,
+        args=trl.SFTConfig(**given),
+        train_dataset=Dataset.from_list(labelled),
+        processing_class=tokenizer,
+    )
 
 
 if __name__ == "__main__":
