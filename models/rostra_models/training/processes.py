@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 import os
@@ -105,8 +106,9 @@ def joined(settings: LoopSettings) -> Generator[None]:
         yield
         gc.collect()  # a model that still hears of gradients when the group goes aborts the process
         group.barrier()
-    except RuntimeError as error:
-        if not any(word in str(error) for word in _LOST):
+    except BaseException as error:
+        _never_freed(group.group.WORLD)
+        if not isinstance(error, RuntimeError) or not any(word in str(error) for word in _LOST):
             raise
         raise TrainError(
             f"process {rank()} of {processes()} lost another one: what that said, or a kill, is the cause;"
@@ -140,6 +142,15 @@ def together(stage: Callable[P, Run]) -> Callable[P, Run]:
 def _meeting_point() -> Any:
     """Return the store that ``torchrun`` lends, or the first process's: where they find each other."""
     return next(import_module("torch.distributed.rendezvous").rendezvous("env://"))[0]
+
+
+def _never_freed(group: Any) -> None:
+    """Keep ``group`` until the process ends.
+
+    DDP's reducer has the last hold on it after an error, and is freed with Python's lock held: gloo then waits for its own
+    thread, which waits for that lock to free a reduction that failed, and the process hangs instead of telling.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))
 
 
 def _silent(_line: str) -> None:
