@@ -16,11 +16,10 @@ from typer.testing import CliRunner
 from rostra.chat import Utterance
 from rostra.feedback.data.importing import Intake, import_files
 from rostra.feedback.data.split import Shares
-from rostra_models.testing import tiny_llama
 from rostra_models.training.chats import ChatEncoder
 from rostra_models.training.cli import app
 from rostra_models.training.dpo import DpoSettings, dpo
-from rostra_models.training.log_probabilities import linear_log_probabilities
+from rostra_models.training.heads import linear_log_probabilities
 from rostra_models.training.loop import Run
 from rostra_models.training.losses import log_probabilities
 from rostra_models.training.passes import PassesLoop
@@ -37,11 +36,6 @@ from rostra_models.training.said_batches import (
 from rostra_models.training.starting import model_in, tokenizer_in
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

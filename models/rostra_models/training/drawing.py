@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from rostra.chat import Utterance
 
-from ..engine import Request
+from ..engine import Engine, Request
 from ..engine.loading import Kind, load
 from ..generation import speech
 
@@ -44,8 +44,43 @@ class Drawn:
     ended: bool
 
 
+@dataclass(slots=True)
+class Growing:
+    """An answer as it comes: its tokens without the one that ends it, their log-probabilities at temperature 1, its end."""
+
+    tokens: list[int] = field(default_factory=list[int])
+    logs: list[float] = field(default_factory=list[float])
+    ended: bool = False
+
+
 def _unheard(_done: int) -> None:
     """Hear nothing."""
+
+
+def grown(
+    engine: Engine, requests: Sequence[Request], told: Callable[[int], None] = _unheard
+) -> dict[tuple[int, int], Growing]:
+    """Return what ``engine`` makes of ``requests``, by the number of each and of its answer. ``told`` hears how many are done."""
+    found: dict[tuple[int, int], Growing] = {}
+    for request in requests:
+        engine.submit(request)
+        found |= {(request.id, choice): Growing() for choice in range(request.n)}
+    done = 0
+    while engine.busy:
+        for made in engine.step():
+            one = found[made.id, made.choice]
+            if made.token is not None:
+                one.tokens.append(made.token)
+                one.logs.append(0.0 if made.logprob is None else made.logprob)
+            if made.finish:
+                one.ended = made.finish == "stop"
+                told(done := done + 1)
+    return found
+
+
+def seed_of(*numbers: int) -> int:
+    """Return one seed for all of ``numbers``; the engine adds the number of the answer."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def drawn(
@@ -66,47 +101,26 @@ def drawn(
         seats=max(SEATS, how.n),
     )
     said = speech(folder)
-    made: dict[tuple[int, int], list[int]] = {}
-    ended: dict[tuple[int, int], bool] = {}
+    requests: list[Request] = []
     for number, question in enumerate(asked):
         tokens = said.conversation.tokens(question)
         room = how.window - len(tokens)
         if room < 1:
             continue
-        engine.submit(
+        requests.append(
             Request(
                 id=number,
                 tokens=tokens,
                 max_tokens=min(how.max_tokens, room),
                 temperature=how.temperature,
-                seed=_seed(how.seed, number),
+                seed=seed_of(how.seed, number),
                 n=how.n,
                 ends=said.ends,
                 place=str(number),
             )
         )
-        made |= {(number, choice): [] for choice in range(how.n)}
-    while engine.busy:
-        for one in engine.step():
-            if one.token is not None:
-                made[one.id, one.choice].append(one.token)
-            if one.finish:
-                ended[one.id, one.choice] = one.finish == "stop"
-                told(len(ended))
-    return [
-        [
-            Drawn(
-                tokens=tuple(made[number, choice]),
-                text=said.decode(made[number, choice]).strip(),
-                ended=ended[number, choice],
-            )
-            for choice in range(how.n)
-            if (number, choice) in made
-        ]
-        for number in range(len(asked))
-    ]
-
-
-def _seed(seed: int, number: int) -> int:
-    # The engine adds the number of the answer.
-    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    found: list[list[Drawn]] = [[] for _ in asked]
+    for (number, _), one in grown(engine, requests, told).items():
+        text = said.decode(one.tokens).strip()
+        found[number].append(Drawn(tokens=tuple(one.tokens), text=text, ended=one.ended))
+    return found

@@ -1,7 +1,7 @@
 """Log-probabilities of the tokens of answers, and a loss of them, never holding more than a portion of the logits.
 
 ``states`` are a model's hidden states before each token, (tokens, width); logits are ``states @ weight.T``, divided by the
-temperature that the answers were drawn with. Both functions compute log-probabilities by the same operations on the same
+temperature that the answers were drawn with. `token_logs` and `token_cost` compute log-probabilities by the same operations on the same
 portions, so the same weights give the same numbers to the last bit.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from .losses import CHUNK, entropy, wide
+from .losses import CHUNK, entropy, log_probabilities, wide
 
 Cost: TypeAlias = Callable[[Tensor, slice], Tensor]
 """From log-probabilities of a portion of the tokens to the sum of what they cost; gradients flow through it."""
@@ -46,6 +47,32 @@ def token_logs(
         return Logs(chosen=nothing, plain=nothing, entropy=nothing)
     chosen, plain, spread = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Logs(chosen=chosen, plain=plain, entropy=spread)
+
+
+def linear_log_probabilities(
+    hidden: Tensor, weight: Tensor, targets: Tensor, *, temperature: float = 1.0, chunk: int = CHUNK
+) -> Tensor:
+    """Return log p(target) in nats for hidden states whose logits are ``hidden @ weight.T``: (tokens).
+
+    ``hidden``: (tokens, width), ``weight``: (vocabulary, width), ``targets``: (tokens). The memory is that of ``chunk`` tokens'
+    logits: they are computed a second time for gradients, which differ from answer to answer and cannot be made before.
+    """
+    found = [_again(hidden[span], weight, targets[span], temperature) for span in _spans(len(hidden), chunk)]
+    return torch.cat(found) if found else hidden.new_zeros(0, dtype=torch.float32)
+
+
+def _again(hidden: Tensor, weight: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    if not torch.is_grad_enabled():
+        return _of(hidden, weight, targets, temperature)
+    library: Any = import_module("torch.utils.checkpoint")
+    found: Tensor = library.checkpoint(
+        _of, hidden, weight, targets, temperature, use_reentrant=False, preserve_rng_state=False
+    )
+    return found
+
+
+def _of(hidden: Tensor, weight: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    return log_probabilities(hidden @ weight.T, targets, temperature)
 
 
 def token_cost(

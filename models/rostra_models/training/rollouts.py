@@ -7,19 +7,19 @@ on the weights and the seed alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Module
 
-from ..engine import Engine, Made, Request
+from ..engine import Engine, Request
 from ..engine.foreign import Foreign
 from ..engine.loading import Kind, lean
 from ..engine.runner import Runner
 from ..shape import shape_of
+from .drawing import grown, seed_of
 from .lora import merged_state
 
 MEMORY = 4_000_000_000
@@ -42,13 +42,6 @@ class Answer:
     def said(self) -> tuple[int, ...]:
         """The tokens without the end token."""
         return self.tokens[:-1] if self.ended else self.tokens
-
-
-@dataclass(slots=True)
-class _Growing:
-    tokens: list[int] = field(default_factory=list[int])
-    logs: list[float] = field(default_factory=list[float])
-    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,30 +74,31 @@ class Speaker:
         if not questions:
             return []
         window = max(map(len, questions.values())) + self.longest + 1
-        growing: dict[tuple[int, int], _Growing] = {}
+        requests = [
+            Request(
+                id=number,
+                tokens=tokens,
+                max_tokens=self.longest,
+                temperature=0.0 if greedy else self.temperature,
+                seed=seed_of(*seed, number),
+                n=each,
+                ends=frozenset({self.end}),
+            )
+            for number, tokens in questions.items()
+        ]
         compiler: Any = torch.compiler
         # The loop looks at a model in half precision, and what it compiled is compiled for rows of answers.
         with torch.autocast("cpu", enabled=False), compiler.set_stance("force_eager"):
             engine = Engine(self._runner(), window=window, memory=MEMORY, seats=self.seats)
-            for number, tokens in questions.items():
-                engine.submit(
-                    Request(
-                        id=number,
-                        tokens=tokens,
-                        max_tokens=self.longest,
-                        temperature=0.0 if greedy else self.temperature,
-                        seed=_seed(*seed, number),
-                        n=each,
-                        ends=frozenset({self.end}),
-                    )
-                )
-                growing |= {(number, choice): _Growing() for choice in range(each)}
-            while engine.busy:
-                for made in engine.step():
-                    _grow(growing[made.id, made.choice], made, self.end)
+            found = grown(engine, requests)
         return [
-            Answer(question=number, tokens=tuple(one.tokens), ended=one.ended, logs=tuple(one.logs))
-            for (number, _), one in growing.items()
+            Answer(
+                question=number,
+                tokens=(*one.tokens, self.end) if one.ended else tuple(one.tokens),
+                ended=one.ended,
+                logs=tuple(one.logs),
+            )
+            for (number, _), one in found.items()
         ]
 
     def _runner(self) -> Runner:
@@ -130,16 +124,3 @@ class _Here(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._weights)
-
-
-def _grow(answer: _Growing, made: Made, end: int) -> None:
-    if made.token is not None:
-        answer.tokens.append(made.token)
-        answer.logs.append(0.0 if made.logprob is None else made.logprob)
-    if made.finish == "stop":
-        answer.tokens.append(end)
-        answer.ended = True
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

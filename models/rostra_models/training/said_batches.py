@@ -14,7 +14,7 @@ from torch.nn import Module
 from rostra.chat import Utterance
 
 from .chats import Example, Unusable
-from .log_probabilities import linear_log_probabilities
+from .heads import linear_log_probabilities
 from .losses import log_probabilities
 from .ranked import Ranked
 from .reward_batches import Element, RankedBatch, Rows, batch_of, tree_mask

@@ -21,8 +21,8 @@ from ..chats import Answers, ChatEncoder, Example, encoded, with_template
 from ..corpus import tokenised
 from ..errors import TrainError
 from ..folders import called
+from ..heads import linear_log_probabilities
 from ..intervals import Interval, ratio_of
-from ..log_probabilities import linear_log_probabilities
 from ..loop import Means
 from ..losses import log_probabilities
 from ..machine import numbers
