@@ -38,9 +38,15 @@ def base(tmp_path: Path) -> Path:
 
 
 def put(
-    folder: Path, base: Path, *, seed: int = 1, stage: str = "sft", dataset: DatasetVersion | None = None
+    folder: Path,
+    base: Path,
+    *,
+    seed: int = 1,
+    stage: str = "sft",
+    dataset: DatasetVersion | None = None,
+    scored_by: Path | None = None,
 ) -> Path:
-    """Make a run as it would lie there."""
+    """Make a run as it would lie there; ``scored_by`` is the run of a reward model."""
     model = tiny_llama(folder / "model", seed=seed)
     before = base.parent if (base.parent / RECORD).is_file() else None
     told = dataset and {"name": dataset.name, "version": dataset.version, "manifest": dataset.manifest}
@@ -55,6 +61,7 @@ def put(
         model=str(model),
         version=version_of(model).id,
         facts={"validation_loss": 1.25},
+        scored_by=scored_by and Parent(model=str(scored_by / "model"), version="", run=str(scored_by)),
     )
     (folder / RECORD).write_text(json.dumps(asdict(record)), encoding="utf-8")
     return folder
@@ -143,6 +150,21 @@ async def test_a_kept_model_and_a_folder_are_deployed_with_what_is_known_of_thei
     assert (part.deployment.run, part.warnings[:1]) == (kept.deployment.run, part.warnings)
     plain = await put_into_service(store, data_folder, str(base))
     assert (plain.deployment.name, plain.deployment.run, plain.warnings) == ("base", "", [])
+
+
+async def test_what_a_policy_and_its_reward_model_both_go_back_to_is_warned_of_once(
+    store: Store, data_folder: Path, base: Path
+) -> None:
+    runs = data_folder / "runs"
+    first = put(runs / "sft-1", base, seed=1)
+    judge = put(runs / "reward-1", first / "model", seed=2, stage="reward")
+    put(runs / "ppo-1", first / "model", seed=3, stage="ppo", scored_by=judge)
+    done = await put_into_service(store, data_folder, "ppo-1")
+    assert [name for one in done.warnings for name in ("ppo-1", "sft-1", "reward-1") if name in one] == [
+        "ppo-1",
+        "reward-1",
+        "sft-1",
+    ]
 
 
 async def test_data_without_recorded_permission_is_named_and_a_frozen_dataset_is_linked(

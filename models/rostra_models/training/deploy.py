@@ -146,7 +146,8 @@ async def deploy(store: Store, found: Candidate, name: str, place: str, means: M
     """
     await asyncio.to_thread(check, found.folder)
     own = await asyncio.to_thread(version_of, found.folder)
-    warnings = list(_warnings(found, own.id, means.settings))
+    # A run that two others go back to is met twice, and told of once.
+    warnings = list(dict.fromkeys(_warnings(found, own.id, means.settings)))
     kept = await asyncio.to_thread(_place, found, own.id, name, means)
     table_called(means.settings, kept.name)
     if not kept.is_dir():
