@@ -248,7 +248,7 @@ def _foreseen(settings: PpoSettings, loop: LoopSettings, policy: Any, learnt: Se
     line, _ = foreseen(
         policy,
         loop,
-        tokens=min(settings.micro_tokens, int(rows * mean)),
+        tokens=settings.micro_tokens,
         mean=mean,
         per_step=rows,
         scores=min(CHUNK, rows * settings.answer_tokens),

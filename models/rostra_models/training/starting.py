@@ -86,7 +86,7 @@ def foreseen(
 ) -> tuple[str, float]:
     """Return a line that says what a run will need, and the operations of a step.
 
-    A micro-batch has ``tokens``; a step reads ``per_step`` conversations of ``mean`` tokens; of ``scores`` tokens the logits
+    A micro-batch has ``tokens`` at most; a step reads ``per_step`` conversations of ``mean`` tokens; of ``scores`` tokens the logits
     are held at once.
     """
     whole: Any = model
@@ -101,7 +101,7 @@ def foreseen(
         inner=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
         vocabulary=0,
         rows=1,
-        room=tokens,
+        room=max(1, min(tokens, int(mean * per_step))),
     )
     needed = bytes_needed(size, loop) + SCORE_BYTES * scores * config.vocab_size
     say = f"{trained / 1e6:,.1f} of {of / 1e6:,.1f} M parameters are trained, in about {needed / 1e6:,.0f} MB"
