@@ -12,7 +12,6 @@ from training_talk import rankings
 from typer.testing import CliRunner
 
 from rostra.chat import Utterance
-from rostra_models.testing import tiny_llama
 from rostra_models.training.best_of import (
     CURVE,
     DATA,
@@ -32,11 +31,6 @@ from rostra_models.training.passes import PassesLoop
 from rostra_models.training.questions import asked
 from rostra_models.training.ranked import ranked
 from rostra_models.training.reward import RewardSettings, reward, scores
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 import torch
 from training_practice import likes_a, practice, told
 
-from rostra_models.testing import tiny_llama
 from rostra_models.testing_reward import tiny_reward
 from rostra_models.training.errors import NotResumable, TrainError
 from rostra_models.training.ppo import PpoSettings, ppo
@@ -17,11 +16,6 @@ from rostra_models.training.rloo import RlooSettings, rloo
 from rostra_models.training.starting import model_in
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from training_tensors import seeded
 
 from rostra.chat import Utterance
 from rostra_models.conversation import Conversation
-from rostra_models.testing import tiny_llama
 from rostra_models.training.actor import Actor, aligned, reference_of
 from rostra_models.training.advantages import whitened
 from rostra_models.training.chat_batches import padded
@@ -23,11 +22,6 @@ from rostra_models.training.rollouts import Answer, Speaker
 from rostra_models.training.starting import model_in, tokenizer_in
 
 END = 2
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model"))
 
 
 def answer(*tokens: int, question: int = 0, ended: bool = False) -> Answer:

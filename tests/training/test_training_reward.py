@@ -19,7 +19,6 @@ from rostra.feedback.data.formats import Name
 from rostra.feedback.data.importing import Intake, import_files
 from rostra.feedback.data.split import Shares
 from rostra_models.scorer_layout import RewardLayout
-from rostra_models.testing import tiny_llama
 from rostra_models.training.cli import app
 from rostra_models.training.errors import TrainError
 from rostra_models.training.loop import Run
@@ -45,11 +44,6 @@ from rostra_models.training.reward_figures import (
 from rostra_models.training.starting import model_in, tokenizer_in
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

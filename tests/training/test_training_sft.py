@@ -9,22 +9,17 @@ import torch
 from training_talk import talk
 from training_tensors import seeded
 
-from rostra_models.testing import tiny_llama
 from rostra_models.training.chat_batches import padded
 from rostra_models.training.chats import ChatEncoder
 from rostra_models.training.errors import TrainError
 from rostra_models.training.loop import Means
 from rostra_models.training.passes import PassesLoop, settled
+from rostra_models.training.settings import LoopSettings
 from rostra_models.training.sft import SftSettings, divided, sft
-from rostra_models.training.starting import model_in, tokenizer_in
+from rostra_models.training.starting import foreseen, model_in, tokenizer_in
 from rostra_models.training.trunk import plain_head, token_loss
 
 QUIET: dict[str, Any] = {"tensorboard": False, "plot": False, "device": "cpu"}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
@@ -89,6 +84,21 @@ def test_logits_that_are_not_plain_are_the_models_own(tmp_path: Path) -> None:
         )
     )
     assert not plain_head(model)
+
+
+def test_no_more_memory_is_foreseen_than_a_whole_step_takes(base: Path) -> None:
+    said = [
+        foreseen(
+            model_in(base),
+            LoopSettings(steps=1, learning_rate=1.0),
+            tokens=most,
+            mean=10_000.0,
+            per_step=2,
+            scores=0,
+        )
+        for most in (10_000, 20_000, 10_000_000)
+    ]
+    assert said[0] != said[1] == said[2]
 
 
 @pytest.mark.slow

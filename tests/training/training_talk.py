@@ -7,6 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from rostra.chat import Utterance
+
 
 def talk(folder: Path, rows: int = 48) -> Path:
     """Write questions of random letters whose answer repeats the first of them, and return the file."""
@@ -38,3 +40,32 @@ def rankings(file: Path, questions: int = 60, *, seed: int = 0) -> Path:
 
 def _answer(random: Random, letter: str) -> str:
     return "".join(random.choices(letter * 5 + "cd", k=random.randrange(5, 15)))
+
+
+def sourced(folder: Path) -> Path:
+    """Write rankings of two campaigns and of none: the first right for a model that likes an a, the second wrong."""
+    folder.mkdir()
+    rows = [
+        {
+            "id": f"{at}",
+            "batch": f"{at}",
+            "prompt": f"{at}",
+            "campaign": "right" if at < 8 else "wrong" if at < 12 else "",
+            "at": "2026-01-01T00:00:00Z",
+            "context": [{"role": "user", "text": f"{at}: efgh"}],
+            "answers": [
+                {"id": "x", "text": "aaaa" if at < 8 else "bbbb", "tier": 1},
+                {"id": "y", "text": "bbbb" if at < 8 else "aaaa", "tier": 2},
+            ],
+        }
+        for at in range(14)
+    ]
+    (folder / "test.jsonl").write_text(
+        "".join(json.dumps({**row, "split": "test"}) + "\n" for row in rows), "utf-8"
+    )
+    return folder
+
+
+def ask(text: str) -> tuple[Utterance, ...]:
+    """Return a conversation of one question."""
+    return (Utterance(role="user", text=text),)
