@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import BinaryIO, Protocol
 
 from rostra.errors import ModelError
@@ -24,7 +24,7 @@ from .wire import Broken, Cancel, Generate, Load, Order, Ready, Refused, Report,
 class Orders:
     """What the parent said and is not done yet."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: Iterable[bytes]) -> None:
         self._source = source
         self._said: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._load: queue.SimpleQueue[Load] = queue.SimpleQueue()

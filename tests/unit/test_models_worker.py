@@ -74,15 +74,31 @@ class Engine:
 
 
 @dataclass
+class Heard:
+    """The worker's end of a pipe, which tells when the listener has dealt with a line: it then asks for the next."""
+
+    source: BinaryIO
+    lines: threading.Semaphore
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self.source:
+            yield line
+            self.lines.release()
+
+
+@dataclass
 class Parent:
     """The other end of the pipes."""
 
     orders: BinaryIO
     reports: BinaryIO
+    heard: threading.Semaphore
 
     def say(self, order: Order) -> None:
+        """Give an order, and return once it waits for the engine."""
         self.orders.write(encode(order))
         self.orders.flush()
+        assert self.heard.acquire(timeout=10)
 
     def ask(self, number: int, text: str) -> None:
         self.say(Generate(id=number, messages=(Utterance(role="user", text=text),), sampling=Sampling()))
@@ -125,7 +141,8 @@ def running(load: Callable[[Load], Engine]) -> Generator[Parent]:
         os.fdopen(report_end, "rb") as reports,
         os.fdopen(order_start, "wb") as sink,
     ):
-        orders = Orders(source)
+        heard = threading.Semaphore(0)
+        orders = Orders(Heard(source, heard))
         threads = [
             threading.Thread(target=orders.listen),
             threading.Thread(target=serve, args=(orders, out, load)),
@@ -133,7 +150,7 @@ def running(load: Callable[[Load], Engine]) -> Generator[Parent]:
         for thread in threads:
             thread.start()
         try:
-            yield Parent(sink, reports)
+            yield Parent(sink, reports, heard)
         finally:
             sink.close()
             for thread in threads:
