@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from rostra.clock import SystemClock
@@ -21,6 +22,16 @@ from rostra.testing.clock import ManualClock
 
 RATERS = Path(__file__).parents[1] / "faults" / "rating_victim.py"
 LEASE = 600.0
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
+
+async def conflicts_of(url: str) -> int:
+    """Return how many deadlocks PostgreSQL has found in the database."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        row = await (await connection.execute(DEADLOCKS)).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @pytest.fixture
@@ -129,6 +140,25 @@ async def test_answers_are_shown_in_every_order_as_often_as_in_any_other(name: s
     assert (len(orders), sum(orders.values())) == (6, 240)
     # chi squared with 5 degrees of freedom is above 35.9 once in a million times
     assert sum((count - 40) ** 2 / 40 for count in orders.values()) < 35.9
+
+
+async def test_two_processes_that_store_what_two_say_of_one_task_do_not_wait_for_one_another(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    # What refers to a task shares a lock on it: two that share it, and each wants it alone, wait for ever.
+    one, other = (open_store(postgres_url, data=tmp_path, clock=SystemClock()) for _ in range(2))
+    async with one as here, other as there:
+        plan = await begun(here, overlap=2)
+        ben, cat = await somebody(here, "ben"), await somebody(there, "cat")
+        before = await conflicts_of(postgres_url)
+        for number in range(40):
+            await asked(here, plan, f"{number}?")
+            bens, cats = await here.lease(plan.id, ben), await there.lease(plan.id, cat)
+            assert bens is not None
+            assert cats is not None
+            stored = await asyncio.gather(here.judge(said(bens)), there.judge(said(cats)))
+            assert [type(each) for each in stored] == [Stored, Stored]
+        assert await conflicts_of(postgres_url) == before
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """What people said, added to a log that never changes; all that comes at one time is one transaction.
 
 On PostgreSQL, whoever adds something about an assignment holds its row and then its task's until the commit, so that revisions
-are counted one after the other, and the last of those a task needs knows that it is.
+are counted one after the other, and the last of those a task needs knows that it is. These locks, and those of leases, are
+``FOR NO KEY UPDATE``: each row that refers to a task shares a lock on its key, and a stronger one would have to wait until
+nobody else refers to it any more, while they wait for the same.
 """
 
 from __future__ import annotations
@@ -70,7 +72,9 @@ def _known(scope: Scope, said: Sequence[Judgment]) -> Known:
     wanted = sorted({UUID(one.assignment) for one in said})
     found: dict[UUID, Row] = {}
     for part in _parts(wanted):
-        rows = scope.connection.execute(_ASSIGNMENTS.with_for_update(of=assignment), {"ids": part})
+        rows = scope.connection.execute(
+            _ASSIGNMENTS.with_for_update(of=assignment, key_share=True), {"ids": part}
+        )
         found.update({row.id: row for row in rows})
     known = Known(found, {}, {}, {id_: {} for id_ in found})
     for part in _parts(list(found)):
@@ -250,7 +254,10 @@ _REVISIONS = _SEEN.where(judgment.c.assignment_id.in_(_IDS))
 _BY_ID = _SEEN.where(judgment.c.id.in_(_IDS))
 _BY_EVENT = _SEEN.where(judgment.c.event_key.in_(sa.bindparam("events", expanding=True)))
 _LOCK_TASKS = (
-    sa.select(rank_task.c.id).where(rank_task.c.id.in_(_IDS)).order_by(rank_task.c.id).with_for_update()
+    sa.select(rank_task.c.id)
+    .where(rank_task.c.id.in_(_IDS))
+    .order_by(rank_task.c.id)
+    .with_for_update(key_share=True)
 )
 _SUBMIT = (
     sa.update(assignment)

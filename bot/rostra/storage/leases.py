@@ -144,7 +144,9 @@ def _locked(scope: Scope, task: UUID, *, patient: bool) -> Row | None:
 
 
 def _lock(connection: Connection, query: sa.Select[Any]) -> None:
-    connection.execute(query.with_for_update()).all()  # nothing on SQLite, which has one writer at a time
+    connection.execute(
+        query.with_for_update(key_share=True)
+    ).all()  # nothing on SQLite, which has one writer at a time
 
 
 def _live(scope: Scope, task: UUID) -> int:
@@ -267,6 +269,6 @@ _OPEN = (
     .join(batch, batch.c.id == rank_task.c.batch_id)
     .where(rank_task.c.id == _TASK, rank_task.c.status == "open")
 )
-_PATIENT = _OPEN.with_for_update(of=rank_task)
-_IMPATIENT = _OPEN.with_for_update(of=rank_task, skip_locked=True)
+_PATIENT = _OPEN.with_for_update(of=rank_task, key_share=True)
+_IMPATIENT = _OPEN.with_for_update(of=rank_task, key_share=True, skip_locked=True)
 _INSERT = sa.insert(assignment)

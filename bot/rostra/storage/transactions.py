@@ -17,6 +17,9 @@ from .people import Memo, Scope
 from .schema import keyring as keyring_table
 from .writes import Write, carry_out
 
+TRIES = 4
+"""How often a transaction is begun that gives way to another's: whoever it gave way to is through then."""
+
 
 class Transactions:
     """Carries out batches, one after the other. Not for two threads at a time."""
@@ -33,13 +36,14 @@ class Transactions:
     def transact(self, writes: Sequence[Write]) -> Sequence[Any]:
         """Carry out ``writes`` in one transaction and return a result for each; see `rostra.storage.writer`."""
         try:
-            try:
-                return self._once(writes)
-            except SQLAlchemyError as error:
-                if not again_at_once(error):
-                    raise
-                self._memo.clear()
-                return self._once(writes)
+            for _ in range(TRIES - 1):
+                try:
+                    return self._once(writes)
+                except SQLAlchemyError as error:
+                    if not again_at_once(error):
+                        raise
+                    self._memo.clear()
+            return self._once(writes)
         except SQLAlchemyError as error:
             self._memo.clear()
             raise explained(error) from error
