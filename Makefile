@@ -35,7 +35,7 @@ check: .venv/.dev ## run the linters, the type checkers and the import contracts
 
 bench: .venv/.local .venv-bench/.installed ## measure everything, beside the peers
 	@$(BIN)/rostra model pull embedded </dev/null
-	@for name in pipeline storage moderation stream generate adapters feedback train; do $(BIN)/rostra bench $$name; done
+	@for name in pipeline storage moderation stream generate adapters feedback train ppo; do $(BIN)/rostra bench $$name; done
 
 docs: .venv/.dev ## run every block of code in the documentation
 	@$(BIN)/python -m pytest -q tests/project

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import subprocess
@@ -18,7 +19,10 @@ import pytest
 from rostra.cli.init import REMOTE, Choice, configuration
 from rostra.cli.lazy import BUILT_IN
 from rostra.cli.main import run
+from rostra.clock import SystemClock
 from rostra.config import load
+from rostra.storage import open_store
+from rostra.versions import Deployment, ModelVersion
 
 CONFIG = """\
 data = "data"
@@ -327,6 +331,30 @@ def test_doctor_fails_when_the_database_does_not_open(rostra: Rostra, tmp_path: 
     outcome = rostra("doctor")
     assert outcome.status == 1
     assert "✗ database: " in outcome.out
+
+
+async def deployed(name: str) -> None:
+    settings = load(Path("rostra.toml"))
+    async with open_store(settings.storage.url, data=settings.data, clock=SystemClock()) as store:
+        version = await store.model_version(ModelVersion(name=name))
+        await store.deploy(Deployment(version=version, name=name))
+
+
+def test_doctor_finds_what_was_deployed_and_is_gone(rostra: Rostra) -> None:
+    write(CONFIG.replace('url = "memory:"', 'url = ""'))
+    asyncio.run(deployed("helper"))
+    outcome = rostra("doctor", "--json")
+    (found,) = [one for one in outcome.json["findings"] if one["part"] == "model helper"]
+    assert not found["ok"]
+    assert "'helper'" in found["what"]
+
+
+def test_doctor_finds_what_was_deployed_under_a_name_that_means_something_else(rostra: Rostra) -> None:
+    write(CONFIG.replace('url = "memory:"', 'url = ""'))
+    asyncio.run(deployed("echo"))
+    outcome = rostra("doctor")
+    assert outcome.status == 1
+    assert "✗ deployed models: the configuration has a [models.echo]" in outcome.out
 
 
 def test_plugins_list_has_what_is_installed(rostra: Rostra) -> None:

@@ -52,13 +52,18 @@ def doctor(
 
 async def _findings(config: Path | None) -> Sequence[tuple[str, Finding]]:
     from . import health
+    from .survey import survey
 
     settings, looked, findings = _configuration(config)
     if settings is None:
         return findings
     findings += health.machine(settings.data)
-    findings += await health.storage(settings)
-    findings += await health.components(settings, looked.found)
+    stored, deployments = await health.storage(settings)
+    unlike, together = health.deployed(settings, deployments)
+    findings += [*stored, *unlike]
+    if together is not settings:
+        looked = survey(together)
+    findings += await health.components(together, looked.found)
     return findings
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..components import Finding, Kind, Services, unimportable
-from ..errors import StoreError
+from ..deployments import with_deployed
+from ..errors import ConfigError, StoreError
 from ..routes import Routes
 from .silent import silent
 from .survey import Named
 
 if TYPE_CHECKING:
     from ..config import Settings
+    from ..versions import Deployment
 
 Found: TypeAlias = tuple[str, Finding]
 
@@ -30,8 +32,8 @@ def machine(data: Path) -> Sequence[Found]:
     return [("data folder", _folder(data)), ("disk", _disk(data)), ("memory", _memory(Path("/proc/meminfo")))]
 
 
-async def storage(settings: Settings) -> Sequence[Found]:
-    """Test the master key, and that the database opens and has the tables this version needs."""
+async def storage(settings: Settings) -> tuple[Sequence[Found], Sequence[Deployment]]:
+    """Test the master key, and that the database opens and has the tables this version needs; return what was deployed."""
     from ..clock import SystemClock
     from ..storage import open_store
 
@@ -45,20 +47,31 @@ async def storage(settings: Settings) -> Sequence[Found]:
             master_key=key.get_secret_value() if key else None,
         ) as store:
             dead = len(await store.dead())
+            deployments = await store.deployments()
     except StoreError as error:
-        return [
-            ("database", Finding(ok=False, what=str(error), advice=f"see that {where} is there and writable"))
-        ]
+        advice = f"see that {where} is there and writable"
+        return [("database", Finding(ok=False, what=str(error), advice=advice))], ()
     letters = Finding(
         ok=not dead,
         what=f"{dead} replies could not be delivered" if dead else "everything was delivered",
         advice="`rostra outbox list` says why, `rostra outbox resend` tries again",
     )
-    return [
+    findings = [
         ("database", Finding(ok=True, what=f"{where} opens")),
         ("master key", _key(settings.data, given=key is not None)),
         ("outbox", letters),
     ]
+    return findings, deployments
+
+
+def deployed(settings: Settings, deployments: Sequence[Deployment]) -> tuple[Sequence[Found], Settings]:
+    """Test that what was deployed goes with the configuration; return ``settings`` with it, as a bot starts."""
+    try:
+        together, _ = with_deployed(settings, deployments)
+    except ConfigError as error:
+        advice = "deploy it under another name, or give that part of the configuration another"
+        return [("deployed models", Finding(ok=False, what=str(error), advice=advice))], settings
+    return [], together
 
 
 async def components(settings: Settings, found: Sequence[Named]) -> Sequence[Found]:
