@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -368,6 +369,23 @@ async def test_what_is_exported_is_imported_as_canonical_records(here: Stand) ->
         assert manifest["imported"]["from"][0]["sha256"] == done.files[0].sha256
         again = import_files(files, Intake(format=name), here.folder / f"{name}-again")
         assert contents(read.folder) == contents(again.folder)
+
+
+def test_rankings_of_two_sources_in_one_set_are_still_told_apart(tmp_path: Path) -> None:
+    folders: list[Path] = []
+    for source in ("first", "second"):
+        path = tmp_path / f"{source}.jsonl"
+        pairs = [{"prompt": f"{source} {at}", "chosen": "good", "rejected": "bad"} for at in range(10)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
+        order = Intake(format="trl", split="train", source=source)
+        folders.append(import_files([path], order, tmp_path / source).folder)
+    both = import_files(
+        [folder / "train.jsonl" for folder in folders],
+        Intake(format="canonical", source="neither", near=0),
+        tmp_path / "both",
+    )
+    found = [from_plain(row) for row in read_rows(both.folder / "train.jsonl")]
+    assert Counter(one.dataset for one in found) == {"first": 10, "second": 10}
 
 
 def test_other_peoples_questions_are_split_cleaned_and_joined(tmp_path: Path) -> None:

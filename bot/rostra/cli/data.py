@@ -113,6 +113,7 @@ def import_(  # noqa: PLR0913, PLR0917  one parameter an option
     validation: Validation = 0.05,
     test: Test = 0.05,
     near: Near = 0.8,
+    source: Annotated[str, typer.Option(help="What to call rankings that do not say where they are from.")] = "",
     scrub: Scrub = None,
     *,
     no_scrub: NoScrub = False,
@@ -132,6 +133,7 @@ def import_(  # noqa: PLR0913, PLR0917  one parameter an option
         shares=Shares(validation=validation, test=test),
         near=near,
         scrubber=scrubber_called(scrub, no_scrub=no_scrub),
+        source=source,
     )
     done = import_files(files, order, output)
     if as_json:

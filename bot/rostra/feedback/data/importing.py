@@ -30,7 +30,8 @@ from .spool import Spool
 class Intake:
     """What is read, and how it is written. ``split`` puts everything on one side; else questions are split as in a freeze.
 
-    Canonical files keep the sides that they have.
+    Canonical files keep the sides that they have. ``source`` is the dataset of rankings that name neither one nor a campaign:
+    figures are told apart by it.
     """
 
     format: Name
@@ -40,6 +41,7 @@ class Intake:
     near: float = NEAR
     salt: str = SALT
     scrubber: Scrubber | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,7 @@ def _cleaned(reading: Reading, record: Record) -> Record:
 
     return replace(
         record,
+        dataset=record.dataset or ("" if record.campaign else reading.order.source),
         context=tuple(replace(one, text=text(one.text)) for one in record.context),
         answers=tuple(replace(one, text=text(one.text)) for one in record.answers),
         comment=text(record.comment),
