@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from .api_keys import ApiKeys
 from .chat import Role
 from .delivery.reply import Reply
 from .events import Event
@@ -358,6 +359,7 @@ class Store(
     Spendings,
     Drawer,
     Versions,
+    ApiKeys,
     Feedback,
     Protocol,
 ):

@@ -25,12 +25,14 @@ from rostra.stores import Store
 from rostra.testing.clock import ManualClock
 from rostra.testing.collected import collect
 from rostra.testing.dockets import case, sanction
+from rostra.testing.keys import KEY
 from rostra.testing.postgres import Postgres
-from rostra.testing.samples import ANN, AWKWARD, ROOM, every_kind, question
+from rostra.testing.samples import ANN, AWKWARD, NOON, ROOM, every_kind, question
 from rostra.testing.stores import accepted, answered, given_up
 from rostra.versions import Deployment, ModelVersion, sampling_id
 
 BEN = Person(id="ben")
+SECRET = "rk-a-secret-that-an-application-was-told-once"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -84,6 +86,8 @@ async def put_on_the_docket(store: Store) -> None:
     for name in "abcdef":  # ids are hashes, so that some come before what they were made from
         parent = await store.model_version(ModelVersion(name=name, content=name * 64, parent=parent))
     await store.deploy(Deployment(version=parent, name="f", place=AWKWARD), actor=ANN, adapter=ROOM.adapter)
+    ended = await store.add_key(KEY, SECRET, actor=ANN, adapter=ROOM.adapter)
+    await store.end_key(ended.id, NOON)
 
 
 async def everything(store: Any) -> tuple[Any, ...]:
@@ -99,6 +103,7 @@ async def everything(store: Any) -> tuple[Any, ...]:
         await store.model_versions(),
         await store.sampling_of(sampling_id(Sampling(seed=1))),
         await store.deployments(),
+        await store.key_of(SECRET),
         await feedback(store),
         await store.verify_audit(),
     )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from rostra.actions import Begin, Finish, Receipt
+from rostra.api_keys import ApiKey
 from rostra.clock import SystemClock
 from rostra.delivery.reply import arrived, ask, failed, give_up
 from rostra.errors import StoreError
@@ -33,6 +34,7 @@ from rostra.testing.stores import accepted, answered
 from rostra.versions import Deployment, ModelVersion
 
 TEXT = "the heron flies at midnight"
+SECRET = "rk-a-heron-that-flies-at-noon-is-PLANTED"
 USER = "U0PLANTED77"
 BEN = Person(id=USER)
 
@@ -81,6 +83,7 @@ async def say_everything(store: Store) -> None:
         actor=BEN,
         adapter="test",
     )
+    await store.add_key(ApiKey(application="page"), SECRET, actor=BEN, adapter="test")
     await collect(store, text=TEXT, who=USER, place=replace(place, workspace="house"), event=f"press-{USER}")
 
 
@@ -109,10 +112,10 @@ async def test_neither_text_nor_platform_ids_can_be_found_in_the_database(url: s
         running = everything_in(url)
     for found in (running, everything_in(url)):
         assert b"house" in found, "the workspace stands there in clear: the search finds what is there"
-        for secret in (TEXT, USER, "heron", "PLANTED"):
+        for secret in (TEXT, USER, SECRET, "heron", "PLANTED"):
             for form in (secret.encode(), secret.encode("utf-16-le"), secret.encode().hex().encode()):
                 assert form not in found
-        for secret in (TEXT, USER):
+        for secret in (TEXT, USER, SECRET):
             for shift in range(3):
                 assert b64encode(b"." * shift + secret.encode())[4:-4] not in found
     async with open_store(url, data=tmp_path, clock=SystemClock()) as store:

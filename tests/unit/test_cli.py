@@ -105,10 +105,18 @@ def test_the_version(rostra: Rostra) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *(name for name in BUILT_IN if name not in {"audit", "policy", "outbox", "plugins", "new", "user"}),
+        *(
+            name
+            for name in BUILT_IN
+            if name not in {"audit", "policy", "outbox", "plugins", "new", "user", "key"}
+        ),
         "policy show",
         "audit verify",
         "audit export",
+        "key new",
+        "key list",
+        "key revoke",
+        "key rotate",
         "user export",
         "user erase",
         "outbox list",

@@ -113,7 +113,9 @@ def import_(  # noqa: PLR0913, PLR0917  one parameter an option
     validation: Validation = 0.05,
     test: Test = 0.05,
     near: Near = 0.8,
-    source: Annotated[str, typer.Option(help="What to call rankings that do not say where they are from.")] = "",
+    source: Annotated[
+        str, typer.Option(help="What to call rankings that do not say where they are from.")
+    ] = "",
     scrub: Scrub = None,
     *,
     no_scrub: NoScrub = False,

@@ -39,6 +39,7 @@ from ..turns import Step
 from ..verdicts import Judged
 from .memory_datasets import MemoryFeedback
 from .memory_drawer import MemoryDrawer
+from .memory_keys import MemoryKeys
 from .memory_records import MemoryRecords
 from .memory_spending import MemorySpending
 from .memory_versions import MemoryVersions
@@ -81,7 +82,7 @@ class _PlaceRecord:
     explained: OrderedDict[str, Explanation] = field(default_factory=OrderedDict[str, Explanation])
 
 
-class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryRecords, MemorySpending, MemoryVersions):
+class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, MemorySpending, MemoryVersions):
     """A `rostra.stores.Store` that lives as long as the process."""
 
     def __init__(self, *, clock: Clock, bounds: Bounds | None = None) -> None:
@@ -92,6 +93,7 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryRecords, MemorySpending, M
         self._bounds = bounds or Bounds()
         MemoryRecords.__init__(self, clock, self._bounds.done)
         MemoryVersions.__init__(self, clock, self.audit)
+        MemoryKeys.__init__(self, clock, self.audit)
         self._known: dict[tuple[str, str], str] = {}
         self._open: dict[str, _Row] = {}
         self._done: OrderedDict[str, _Row] = OrderedDict()

@@ -18,7 +18,7 @@ from .columns import at as _at
 from .columns import key as _key
 from .columns import one_of as _one_of
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
 APPEND_ONLY = (
@@ -350,4 +350,19 @@ deployment = sa.Table(
     # Where it answers, its run, lineage and evidence, sealed with the store's own key: a pattern may hold somebody's id.
     sa.Column("body", sa.LargeBinary, nullable=False),
     _at("at"),
+)
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    _key(),
+    # A keyed hash of the secret, which is not kept.
+    sa.Column("lookup", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("application", sa.String(32), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    # The end of the secret, for people who tell keys apart.
+    sa.Column("hint", sa.String(4), nullable=False),
+    sa.Column("per_minute", sa.Integer),
+    _at("made_at"),
+    _at("expires_at", nullable=True),
+    _at("revoked_at", nullable=True),
 )

@@ -1,4 +1,4 @@
-"""What a store in a database keeps beside the conversations: the drawers of components, what questions took."""
+"""What a store in a database keeps beside the conversations: drawers of components, what questions took, keys of applications."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy.engine import Connection
 from uuid_utils.compat import uuid7
 
+from ..api_keys import ApiKey
 from ..chat import Usage
 from ..clock import Clock
-from ..places import Place
+from ..places import Person, Place
 from ..spending import Amounts, Bill, Dimension, Granted, Share, Spent
-from . import drawer, spending
+from . import api_keys, drawer, spending
 from .keys import Keyring
 from .memory_drawer import check
 from .people import REPLIES, Scope
@@ -84,3 +85,21 @@ class Shelves(ABC):
     ) -> Sequence[Spent]:
         # In its turn behind what is put down, so that the last answer is in it.
         return await self.write(lambda scope: spent(scope.connection, scope.keyring, since, until, by, place))
+
+    async def add_key(
+        self, key: ApiKey, secret: str, *, actor: Person | None = None, adapter: str = ""
+    ) -> ApiKey:
+        ids, who = (uuid7(), uuid7()), None if actor is None else (adapter, actor)
+        return await self.write(lambda scope: api_keys.add(scope, ids, key, secret, who))
+
+    async def key_of(self, secret: str) -> ApiKey | None:
+        return await self.read(lambda connection: api_keys.find(connection, self._keyring, secret))
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        return await self.read(api_keys.keys)
+
+    async def end_key(
+        self, id_: str, at: datetime, *, actor: Person | None = None, adapter: str = ""
+    ) -> ApiKey:
+        entry, who = uuid7(), None if actor is None else (adapter, actor)
+        return await self.write(lambda scope: api_keys.end(scope, entry, id_, at, who))

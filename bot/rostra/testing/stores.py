@@ -21,6 +21,7 @@ from .dockets import DocketContract
 from .drawers import DrawerContract
 from .feedbacks import BallotContract
 from .judging import JudgmentContract
+from .keys import KeyContract
 from .records import RecordContract
 from .samples import ANN, AWKWARD, ROOM, STEPS, THREAD, VERDICTS, every_kind, question
 from .spendings import SpendingContract
@@ -67,6 +68,7 @@ class StoreContract(
     DocketContract,
     DrawerContract,
     JudgmentContract,
+    KeyContract,
     RecordContract,
     SpendingContract,
     SummaryContract,
