@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from .actions import Append, Begin, Emit, Ending, Finish
-from .chat import FinishReason, Piece, Sampling
+from .chat import FinishReason, Piece, Sampling, Utterance
 from .clock import Clock
 from .eager import within
-from .errors import ModelError
+from .errors import ModelError, PromptTooLong
 from .metering import metered
-from .prompts import RECALLED, Prompt, budget_of, fit, recent
+from .prompts import FRAME, RECALLED, Prompt, budget_of, fit, overhead, recent
 from .protocols import Model
 from .turns import Handler, Turn
 from .versions import sampling_id, version_of
@@ -28,23 +28,29 @@ After: TypeAlias = Callable[[Turn, str], None]
 """Takes a turn, as it was answered, and its answer. It does not wait and does not raise."""
 
 
+Prompting: TypeAlias = Callable[[Turn, Model], Prompt]
+"""Says what a model is asked. Raises `ModelError`."""
+
+
 def answer_with(
     models: Mapping[str, Model],
     *,
     clock: Clock,
     first_token_seconds: float | None = None,
-    utterances: int = RECALLED,
+    prompting: Prompting | None = None,
     after: After | None = None,
 ) -> Handler:
-    """Return the handler that asks the model of the turn's answerer; ``utterances`` is how many of the history count.
+    """Return the handler that asks the model of the turn's answerer what ``prompting`` says: by default, what `fitted` does.
 
     Raises `ModelError` where the model does, or if it says nothing at all, and `TimeoutError` if its first piece takes
     longer than ``first_token_seconds``.
     """
+    prompting = prompting or fitted()
 
     async def handle(turn: Turn, emit: Emit) -> None:
         model = models[turn.answerer.model]
-        prompt = _prompt(turn, model, utterances)
+        prompt = prompting(turn, model)
+        _note(turn, model, prompt)
         # Servers refuse to be asked for more than fits beside the prompt.
         room = max(model.window - prompt.tokens, 1)
         sampling = turn.answerer.sampling
@@ -59,6 +65,8 @@ def answer_with(
                 waited = clock.monotonic() - started
                 while piece is not None:
                     meter.take(piece)
+                    if turn.hear is not None:
+                        turn.hear(piece)
                     if piece.text:
                         action = Append if said else Begin
                         said.append(piece.text)
@@ -73,7 +81,7 @@ def answer_with(
         turn.trace.note(
             "answer", "done", finish=finish, characters=len(text), first_piece_ms=round(waited * 1000)
         )
-        if not text.strip():
+        if not text.strip() and finish != "tool_calls":
             raise ModelError(f"model {model.name!r} answered with nothing")
         await emit(Finish(reply=turn.reply, text=text, ending=ENDINGS[finish]))
         if after is not None:
@@ -82,29 +90,48 @@ def answer_with(
     return handle
 
 
-def _prompt(turn: Turn, model: Model, utterances: int) -> Prompt:
-    """Return what ``model`` is asked, and note it in the turn's trace."""
-    sampling = turn.answerer.sampling
-    begin = recent(turn.history, utterances)
-    prompt = fit(
-        turn.system,
-        turn.history[begin:],
-        turn.question,
-        budget=budget_of(model.window, sampling.max_tokens, sampling.tools, count=model.count),
-        count=model.count,
-        notes=turn.summary,
-    )
+def fitted(utterances: int = RECALLED) -> Prompting:
+    """Ask as much of the conversation as fits into the model's window, and at most its last ``utterances``."""
+
+    def prompting(turn: Turn, model: Model) -> Prompt:
+        sampling = turn.answerer.sampling
+        begin = recent(turn.history, utterances)
+        prompt = fit(
+            turn.system,
+            turn.history[begin:],
+            turn.question,
+            budget=budget_of(model.window, sampling.max_tokens, sampling.tools, count=model.count),
+            count=model.count,
+            notes=turn.summary,
+        )
+        return replace(prompt, forgotten=begin + prompt.forgotten)
+
+    return prompting
+
+
+def unabridged(turn: Turn, model: Model) -> Prompt:
+    """Ask the conversation as it is, for those who keep their own. Raises `PromptTooLong` where it does not fit."""
+    head = (Utterance(role="system", text=turn.system),) if turn.system else ()
+    asked = (*head, *turn.history, Utterance(role="user", text=turn.question), *turn.since)
+    each = overhead(model.count)
+    tokens = FRAME + sum(model.count(said.text) + each for said in asked)
+    if tokens >= model.window:
+        raise PromptTooLong(f"the conversation has {tokens:,} tokens; {model.window:,} fit, answer included")
+    return Prompt(messages=asked, tokens=tokens)
+
+
+def _note(turn: Turn, model: Model, prompt: Prompt) -> None:
+    """Note in the turn's trace what is asked."""
     turn.trace.note(
         "answer",
         "asked",
         answerer=turn.answerer.name,
         model=model.name,
         prompt_tokens=prompt.tokens,
-        forgotten=begin + prompt.forgotten,
+        forgotten=prompt.forgotten,
         cut=prompt.cut,
-        **_what_answers(model, sampling),
+        **_what_answers(model, turn.answerer.sampling),
     )
-    return prompt
 
 
 def _what_answers(model: Model, sampling: Sampling) -> Mapping[str, str]:

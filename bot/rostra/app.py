@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import structlog
 
-from .answer import answer_with
+from .answer import answer_with, fitted
 from .attached import joined
 from .chat import Answerer
 from .clock import Clock, SystemClock
@@ -19,6 +19,7 @@ from .command import Commands
 from .components import Component, Services, find
 from .config import Settings, moderation_settings, permission_of
 from .controls import StoredControls
+from .course import direct_of, stages_of
 from .delivery.delivery import Delivery
 from .delivery.outgoing import Retry
 from .deployments import with_deployed
@@ -26,6 +27,7 @@ from .desk import FrontDesk
 from .events import Message
 from .lanes import Lanes
 from .opening import open_all, open_commands, open_models
+from .parts import Parts
 from .pipeline import compose
 from .places import Permission, Person
 from .protocols import Adapter, Model, Moderation, Moderator
@@ -33,17 +35,6 @@ from .quotas import Quotas
 from .reception import MakeTurn, Reception
 from .refusals import Refusals
 from .routes import Routes
-from .stages.budget import deadline
-from .stages.coalesce import coalesce
-from .stages.confirm import Confirmations
-from .stages.dispatch import Dispatcher
-from .stages.history import remember
-from .stages.ignore import ignore
-from .stages.limits import Buckets, limit
-from .stages.persona import speak_as
-from .stages.presence import presence
-from .stages.quota import quota
-from .stages.thumbs import thumbs
 from .stores import Entry, Store
 from .summaries import Summaries
 from .supervise import keep_running
@@ -79,23 +70,6 @@ PURGE_EVERY = 3600.0
 RECOVER_EVERY = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """Everything that is open, for those who put an app together themselves."""
-
-    settings: Settings
-    store: Store
-    models: Mapping[str, Model]
-    moderation: Moderation
-    adapters: Mapping[str, Adapter]
-    commands: Commands
-    refusals: Refusals
-    clock: Clock
-    stages: Sequence[Stage] = ()
-    desk: FrontDesk | None = None
-    routes: Routes | None = None
-
-
 class App:
     """A bot that is open. `run` it until its adapters end or it is told to `stop`."""
 
@@ -121,13 +95,13 @@ class App:
             refusals=parts.refusals,
             retry=self._retry,
         )
-        stages = _stages(parts, desk)
+        stages = stages_of(parts, desk)
         self._summaries = _summaries(parts)
         answer = answer_with(
             parts.models,
             clock=parts.clock,
             first_token_seconds=settings.limits.first_token_seconds,
-            utterances=settings.memory.utterances,
+            prompting=fitted(settings.memory.utterances),
             after=None if self._summaries is None else self._summaries.due,
         )
         self.reception = Reception(
@@ -216,13 +190,7 @@ async def open_app(
     clock = clock or SystemClock()
     refusals = Refusals(folder=settings.refusals.folder, language=settings.refusals.language)
     async with AsyncExitStack() as stack:
-        services = Services(
-            name="",
-            data=settings.data,
-            base=settings.base,
-            clock=clock,
-            refusals=refusals,
-        )
+        services = Services(name="", data=settings.data, base=settings.base, clock=clock, refusals=refusals)
         key = settings.storage.master_key
         store = await stack.enter_async_context(
             open_store(
@@ -243,6 +211,7 @@ async def open_app(
         commands = await open_commands(BUILT_IN, settings, services, stack)
         stages = cast("Mapping[str, Stage]", await open_all("stages", settings, services, stack))
         desk = front_desk(settings, store, services.models, commands, clock, routes)
+        services = replace(services, direct=direct_of(settings, services, tuple(stages.values()), desk))
         services = replace(services, commands=commands, desk=desk, controls=StoredControls(store))
         if adapters is None:
             adapters = cast("Mapping[str, Adapter]", await open_all("adapters", settings, services, stack))
@@ -322,38 +291,6 @@ def _summaries(parts: Parts) -> Summaries | None:
         clock=parts.clock,
         tokens=memory.summary_tokens,
         utterances=memory.utterances,
-    )
-
-
-def _stages(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
-    """Return the stages in their order, outermost first. The order is a promise: see ``docs/why/pipeline.md``."""
-    limits, memory = parts.settings.limits, parts.settings.memory
-    clock = parts.clock
-    people = Buckets(per_minute=limits.per_person_per_minute, burst=limits.burst)
-    places = Buckets(per_minute=limits.per_place_per_minute, burst=limits.burst * 3)
-    dispatcher = Dispatcher(
-        commands=parts.commands,
-        desk=desk,
-        controls=StoredControls(parts.store),
-        confirmations=Confirmations(ledger=parts.store, clock=clock),
-        moderation=parts.moderation,
-        clock=clock,
-        refusals=parts.refusals,
-    )
-    desk.confirmer, desk.canceller = dispatcher.confirm, dispatcher.cancel
-    return (
-        ignore,
-        dispatcher.stage,
-        *((thumbs,) if parts.settings.feedback.thumbs else ()),
-        limit(people, places, clock=clock, refusals=parts.refusals),
-        coalesce(clock),
-        remember(parts.store, utterances=memory.utterances, summarised=memory.summary),
-        quota(desk.quotas, parts.models, parts.refusals),
-        parts.moderation.stage,
-        *parts.stages,  # inside of moderation: whatever a plugin emits is judged
-        speak_as(desk.personas, desk.chosen),
-        deadline(limits.answer_seconds, clock=clock),
-        presence(clock),
     )
 
 

@@ -48,8 +48,9 @@ class Sampling:
     """How to pick tokens, and what else goes with one question.
 
     ``temperature`` 0 is greedy; ``seed`` None draws a fresh one. ``temperature`` and ``top_p`` None take what the model's
-    makers recommend, where they say so. ``tools`` are what the model may call, where it can. ``place`` is where the
-    answer goes: queues are fair between places and routers choose by it; no model and no server is told.
+    makers recommend, where they say so. ``tools`` are what the model may call, where it can. ``more`` is what else a
+    request asks of a server, by name, as JSON: what the model says that it takes (`rostra.protocols.Obliging`). ``place``
+    is where the answer goes: queues are fair between places and routers choose by it; no model and no server is told.
     """
 
     temperature: float | None = None
@@ -59,6 +60,7 @@ class Sampling:
     seed: int | None = None
     n: int = 1
     tools: tuple[Tool, ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
     place: Place | None = None
 
 

@@ -23,13 +23,22 @@ from .clock import Clock, SystemClock
 from .command import Commands, Desk
 from .controls import Controls
 from .errors import ConfigError
-from .protocols import Model, Moderation, Moderator, Scorer
+from .protocols import Direct, Model, Moderation, Moderator, Scorer
 from .refusals import Refusals
 from .routes import Routes
 from .stores import Store
 
 Kind: TypeAlias = Literal[
-    "adapters", "moderators", "models", "scorers", "commands", "stages", "cli", "scrubbers", "benches"
+    "adapters",
+    "moderators",
+    "models",
+    "scorers",
+    "commands",
+    "stages",
+    "cli",
+    "scrubbers",
+    "benches",
+    "endpoints",
 ]
 KINDS: tuple[Kind, ...] = (
     "adapters",
@@ -41,6 +50,7 @@ KINDS: tuple[Kind, ...] = (
     "cli",
     "scrubbers",
     "benches",
+    "endpoints",
 )
 
 S = TypeVar("S", bound=BaseModel)
@@ -76,7 +86,8 @@ class Services:
     ``base`` the folder that relative paths in its settings start from. ``models``, ``scorers`` and
     ``moderators`` are those opened before it: models and scorers first, each after those that it `Names`, then
     moderators, then the moderation, commands, stages and adapters. ``store`` is what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
-    Adapters get ``commands`` and ``desk``, to offer them natively, and ``controls``, to look up what was pressed.
+    Adapters get ``commands`` and ``desk``, to offer them natively, ``controls``, to look up what was pressed, and
+    ``direct``, to have somebody answered who waits on the line.
     """
 
     name: str
@@ -93,6 +104,7 @@ class Services:
     commands: Commands | None = None
     desk: Desk | None = None
     controls: Controls | None = None
+    direct: Direct | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

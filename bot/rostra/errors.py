@@ -8,7 +8,8 @@
     ├── AdapterError      a platform refused or was unreachable
     │   └── Rejected      … and will refuse for ever: repeating the call cannot help
     ├── ModelError        a model refused, died or was unreachable
-    │   └── ModelMissing  … because its weights, or the memory for them, are not there
+    │   ├── ModelMissing  … because its weights, or the memory for them, are not there
+    │   └── PromptTooLong … because what it was asked does not fit into its window
     ├── ModerationError   a moderator could not judge
     └── DeliveryError     an action that the state of its reply does not allow: a bug, never bad luck
 
@@ -50,6 +51,10 @@ class ModelError(RostraError):
 
 class ModelMissing(ModelError):
     """The weights of a model, or the memory to hold them, are missing."""
+
+
+class PromptTooLong(ModelError):
+    """What a model was asked does not fit into its window."""
 
 
 class ModerationError(RostraError):

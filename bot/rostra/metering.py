@@ -22,6 +22,12 @@ def most_of(model: Model, prompt: int, completion: int) -> Usage:
     return cast("Callable[[int, int], Usage]", told)(prompt, completion)
 
 
+def taken_by(model: Model) -> frozenset[str]:
+    """Return what ``model`` takes beyond what every model does (`rostra.protocols.Obliging`)."""
+    found: frozenset[str] = getattr(model, "takes", frozenset[str]())
+    return found
+
+
 class Meter:
     """Adds up what one question took: what the model says of it, and where it could not say, an estimate."""
 

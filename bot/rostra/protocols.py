@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from .actions import Action, Address, Capabilities, Receipt
+from .actions import Action, Address, Capabilities, Emit, Receipt
+from .asked import Asked
 from .chat import Piece, Sampling, Usage, Utterance
 from .events import Event
-from .turns import Handler
+from .turns import Handler, Hear, Trace
 from .verdicts import Passage, Verdict
 from .versions import ModelVersion
 
@@ -93,6 +94,18 @@ class Moderation(Protocol):
         ...
 
 
+class Direct(Protocol):
+    """What answers those who bring their conversation along and wait on the line, such as the clients of an API."""
+
+    async def answer(self, asked: Asked, emit: Emit, *, trace: Trace, hear: Hear | None = None) -> None:
+        """Answer by actions, the last of which is a `Finish` or a `Retract`; ``trace`` has the decisions as they are made.
+
+        ``hear`` is told what the model says as it says it, before it is judged: what comes that way is for figures, or for
+        when an action has released it. Raises `ModelError`, `TimeoutError` and `StoreError`: then there is no last action.
+        """
+        ...
+
+
 class Model(Protocol):
     """A text generator, local or remote."""
 
@@ -145,6 +158,18 @@ class Metered(Protocol):
 
         A wrapper that asks several times, or several models, adds up what all of them take.
         """
+        ...
+
+
+class Obliging(Protocol):
+    """What a `Model` may be as well: one that takes more of a request than `Sampling` names.
+
+    `rostra.metering.taken_by` asks. A model that is none takes nothing more, and a request that wants it is refused.
+    """
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The names that `Sampling.more` may have, and ``tools`` where the model can call any. A wrapper passes on its model's."""
         ...
 
 

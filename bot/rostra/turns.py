@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .actions import Capabilities, Emit
-from .chat import Answerer, Usage, Utterance
+from .chat import Answerer, Piece, Usage, Utterance
 from .events import Event
 from .places import Permission, Person, Place
 from .verdicts import Direction, Judged, Verdict
+
+Hear: TypeAlias = Callable[[Piece], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,9 @@ class Turn:
     ``question`` is the text to answer: the message and what could be read of its attachments, as
     `rostra.attached.joined` puts them together, so that whoever judges the question judges all of it. ``reply`` is the
     id that every action about this turn carries, and the trace id that refusals name. ``replies`` has the reply that
-    each utterance of ``history`` belongs to; ``summary`` tells what was said before, where that is kept.
+    each utterance of ``history`` belongs to; ``summary`` tells what was said before, where that is kept. ``since`` is what
+    came after the question: calls that the model made to answer it, and what they gave. ``hear`` is told each piece as the
+    model says it, before it is judged: for figures, and never to be shown.
     """
 
     event: Event
@@ -62,6 +66,8 @@ class Turn:
     replies: tuple[str, ...] = ()
     summary: str = ""
     system: str = ""
+    since: tuple[Utterance, ...] = ()
+    hear: Hear | None = None
 
     @property
     def place(self) -> Place:

@@ -111,7 +111,7 @@ def order(line: bytes) -> Order:
         )
         sampling: dict[str, Any] = fields["sampling"]
         sampling["stop"] = tuple(sampling["stop"])
-        sampling["tools"], sampling["place"] = (), None  # for the parent alone
+        sampling["tools"], sampling["more"], sampling["place"] = (), (), None  # for the parent alone
         fields["sampling"] = Sampling(**sampling)
     return kind(**fields)
 

@@ -53,6 +53,8 @@ class StoreRegister:
         self._striking = asyncio.Lock()
 
     async def standing(self, person: Person, place: Place) -> Standing:
+        if not person.id:
+            return GOOD
         known = await self._look(person, place)
         now = self._clock.now()
         if known.until is None or known.until <= now:
@@ -71,7 +73,7 @@ class StoreRegister:
                 action=ruling.action if ruling.blocks else "",
             )
             await self._kept("case", self.store.queue(turn.event, turn.reply, case))
-        if ruling.strikes is not None and turn.permission < Permission.OPERATOR:
+        if ruling.strikes is not None and passage.author.id and turn.permission < Permission.OPERATOR:
             about = ruling.category or "blocked"
             await self._kept(
                 "strike", self.strike(passage.author, passage.place, turn.reply, about, ruling.strikes)

@@ -50,8 +50,8 @@ class Tally:
         return 0.0 if found is None else _decayed(found, self._clock.monotonic(), half_life)
 
     def add(self, person: Person, place: Place, score: float, half_life: float) -> None:
-        """Add ``score`` (0 to 1) to the sum, if it is worth it."""
-        if not score >= FLOOR:  # so that what is no number adds nothing
+        """Add ``score`` (0 to 1) to the sum, if it is worth it. Nobody in particular has none: many may be behind it."""
+        if not (person.id and score >= FLOOR):  # so that what is no number adds nothing
             return
         key, now = _key(person, place), self._clock.monotonic()
         found = self._sums.get(key)

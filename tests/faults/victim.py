@@ -17,11 +17,12 @@ from pathlib import Path
 import structlog
 
 from rostra.actions import Capabilities
-from rostra.app import App, Parts
+from rostra.app import App
 from rostra.chat import Answerer
 from rostra.clock import SystemClock
 from rostra.command import Commands
 from rostra.config import DeliverySettings, Limits, Settings
+from rostra.parts import Parts
 from rostra.refusals import Refusals
 from rostra.storage import open_store
 from rostra.testing.fakes import NoModeration, ScriptedModel

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import rostra
-from rostra.app import _stages  # pyright: ignore[reportPrivateUsage]  the one place that has the order
 from rostra.components import KINDS
+from rostra.course import stages_of
 from rostra.desk import FrontDesk
 from rostra.testing.fakes import ListModerator, ScriptedModel, bot
 from rostra.testing.platform import FakePlatform
@@ -157,7 +157,7 @@ async def test_the_stages_stand_in_the_order_that_is_promised() -> None:
     async with bot(FakePlatform(), ScriptedModel(), moderators=moderators) as app:
         parts = app.parts
         desk = FrontDesk(store=parts.store, answerers={}, personas={}, commands=parts.commands)
-        stages = _stages(parts, desk)
+        stages = stages_of(parts, desk)
     assert tuple(stage.__module__.rpartition(".")[2] for stage in stages) == ORDER
     page = (ROOT / "docs" / "why" / "pipeline.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"► inbox ► (.*) ► answer ► model$", page, re.MULTILINE)

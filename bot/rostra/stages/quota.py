@@ -23,6 +23,10 @@ SYSTEM = 1_000
 """Tokens that are reserved for the persona's prompt, which is chosen further inside."""
 
 
+REFUSED = " refused"
+"""What a step of this stage ends in that let nobody through; its fact ``seconds`` says when there is room again."""
+
+
 def quota(quotas: Quotas, models: Mapping[str, Model], refusals: Refusals) -> Stage:
     """Refuse a question for which a quota has not enough left, saying when that begins anew; count what others take.
 
@@ -97,10 +101,12 @@ class _Till:
     async def _refuse(self, turn: Turn, one: Held, granted: Granted, want: Amounts, emit: Emit) -> None:
         used = granted.used[granted.refused or 0]
         kind = one.share.ceiling.over(used, want)[0]
-        turn.trace.note("quota", f"{one.quota.name} refused", lacks=kind, **_figures(one, used))
+        ends = one.share.ends_at
+        seconds = round((ends - self._quotas.clock.now()).total_seconds())
+        figures = _figures(one, used)
+        turn.trace.note("quota", f"{one.quota.name}{REFUSED}", lacks=kind, **figures, seconds=seconds)
         most, taken = getattr(one.share.ceiling, kind), getattr(used, kind)
         unit = MILLIONTHS if kind == "cost" else 1
-        ends = one.share.ends_at
         text = self._refusals.render(
             "quota",
             place=turn.place,
@@ -112,7 +118,7 @@ class _Till:
             left=max(0, most - taken) / unit,
             date=f"{ends:%Y-%m-%d}",
             time=f"{ends:%H:%M}",
-            seconds=round((ends - self._quotas.clock.now()).total_seconds()),
+            seconds=seconds,
         )
         await emit(Finish(reply=turn.reply, text=text, ending="content_filter"))
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
-from ..app import BUILT_IN, App, Parts
+from ..app import BUILT_IN, App
 from ..chat import Piece, Sampling, Utterance
 from ..clock import Clock, SystemClock
 from ..command import Command, Commands
@@ -17,6 +17,7 @@ from ..components import Component, Services, find
 from ..config import FeedbackSettings, Settings, moderation_settings
 from ..errors import ModelError
 from ..opening import open_commands
+from ..parts import Parts
 from ..protocols import Adapter, Model, Moderation, Moderator
 from ..refusals import Refusals
 from ..routes import Routes

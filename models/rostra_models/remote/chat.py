@@ -29,6 +29,19 @@ from .tools import schema
 
 PATH = "/chat/completions"
 
+MORE = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "tool_choice",
+    }
+)
+"""What a request may ask for that `Sampling` has no field for. A server that does not know one of them says so or passes it over."""
+
 
 def request(
     messages: Sequence[Utterance], sampling: Sampling, preset: Preset, *, logprobs: bool

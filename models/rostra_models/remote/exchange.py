@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rostra.backoff import retry_after
 from rostra.clock import Clock
-from rostra.errors import ModelError
+from rostra.errors import ModelError, PromptTooLong
 
 from .delta import BadReply, Delta, Json
-from .failures import TOO_LONG, PromptTooLong, Unreachable, decoded, refusal
+from .failures import TOO_LONG, Unreachable, decoded, refusal
 from .sse import EventParser, TooLong
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from rostra.backoff import AGAIN
-from rostra.errors import ModelError, ModelMissing
+from rostra.errors import ModelError, ModelMissing, PromptTooLong
 
 from .delta import BadReply, Json, table
 
@@ -34,10 +34,6 @@ class Unreachable(ModelError):
         super().__init__(message)
         self.stay_away = stay_away
         self.limited = limited
-
-
-class PromptTooLong(ModelError):
-    """The server says that the prompt does not fit into the model's window."""
 
 
 def code_of(error: object) -> str:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock
-from rostra.errors import ModelError
+from rostra.errors import ModelError, PromptTooLong
 from rostra.versions import ModelVersion
 
 from . import chat, responses
@@ -18,7 +18,6 @@ from .assembly import Assembly
 from .counting import Estimate
 from .delta import BadReply, Delta
 from .exchange import Exchange, Question, failed
-from .failures import PromptTooLong
 from .presets import Api
 from .server import Server
 from .settings import RemoteSettings
@@ -62,6 +61,12 @@ class RemoteModel:
     def count(self, text: str) -> int:
         """Return how many tokens ``text`` has: exactly with a tokenizer, else as `Estimate` explains."""
         return self.estimate.count(text) if self._counter is None else self._counter(text)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """What of a request is passed on to the server (`rostra.protocols.Obliging`): all of it, where the API is OpenAI's."""
+        more = {"logprobs"} if self._settings.known.logprobs else set[str]()
+        return frozenset({"tools", *more, *(chat.MORE if self._api == "chat" else ())})
 
     def most(self, prompt: int, completion: int) -> Usage:
         """Return what so many tokens cost, none of them cached (`rostra.protocols.Metered`)."""
@@ -124,8 +129,10 @@ class RemoteModel:
 
     def _question(self, messages: Sequence[Utterance], sampling: Sampling) -> Question:
         settings, shape = self._settings, _SHAPES[self._api]
-        body = shape.request(messages, sampling, settings.known, logprobs=settings.logprobs)
-        body = {"model": settings.model, **body, **settings.extra}
+        more = {name: json.loads(value) for name, value in sampling.more}
+        logprobs = settings.logprobs or bool(more.pop("logprobs", False))
+        body = shape.request(messages, sampling, settings.known, logprobs=logprobs)
+        body = {"model": settings.model, **body, **settings.extra, **more}
         return Question(
             says=self._says,
             url=settings.address + shape.PATH,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 
 from rostra.chat import Usage
-from rostra.metering import added, most_of
+from rostra.metering import added, most_of, taken_by
 from rostra.protocols import Model
 
 
@@ -18,6 +18,11 @@ def window_of(models: Sequence[Model]) -> int:
 def count_of(models: Sequence[Model], text: str) -> int:
     """Return the largest count of tokens."""
     return max(model.count(text) for model in models)
+
+
+def taken_by_all(models: Sequence[Model]) -> frozenset[str]:
+    """Return what all of them take beyond what every model does."""
+    return reduce(frozenset.intersection, map(taken_by, models))
 
 
 def most_of_one(models: Sequence[Model], prompt: int, completion: int) -> Usage:

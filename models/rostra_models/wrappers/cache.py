@@ -16,7 +16,7 @@ from pydantic import Field
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock, SystemClock
 from rostra.components import Component, ComponentSettings, Names, Services
-from rostra.metering import most_of
+from rostra.metering import most_of, taken_by
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -92,6 +92,10 @@ class CacheModel:
     def characters(self) -> int:
         """How many characters the kept answers have together."""
         return self._characters
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return taken_by(self._model)
 
     def count(self, text: str) -> int:
         return self._model.count(text)

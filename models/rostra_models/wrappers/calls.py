@@ -86,8 +86,9 @@ def _utterance(fields: dict[str, Any]) -> Utterance:
 def _sampling(fields: dict[str, Any]) -> Sampling:
     tools = tuple(Tool(**tool) for tool in fields.pop("tools"))
     stop = tuple(map(str, fields.pop("stop")))
+    more = tuple((str(name), str(value)) for name, value in fields.pop("more", ()))
     fields.pop("place")
-    return Sampling(stop=stop, tools=tools, **fields)
+    return Sampling(stop=stop, tools=tools, more=more, **fields)
 
 
 def _calls(fields: Sequence[dict[str, Any]]) -> tuple[ToolCall, ...]:

@@ -15,7 +15,7 @@ from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.errors import ModelError
 from rostra.protocols import Model
 
-from .bounds import count_of, most_of_one, window_of
+from .bounds import count_of, most_of_one, taken_by_all, window_of
 from .streams import closing, first, one_line
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,10 @@ class FallbackModel:
     @property
     def window(self) -> int:
         return window_of(self._models)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return taken_by_all(self._models)
 
     def count(self, text: str) -> int:
         return count_of(self._models, text)

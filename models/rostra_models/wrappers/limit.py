@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.components import Component, ComponentSettings, Names, Services
-from rostra.metering import most_of
+from rostra.metering import most_of, taken_by
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -58,6 +58,10 @@ class LimitModel:
     def version(self) -> ModelVersion | None:
         """What answers: the model inside (`rostra.protocols.Versioned`)."""
         return version_of(self._model)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return taken_by(self._model)
 
     def count(self, text: str) -> int:
         return self._model.count(text)

@@ -14,7 +14,7 @@ from rostra.chat import Piece, Sampling, Usage, Utterance
 from rostra.clock import Clock, SystemClock
 from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.errors import ModelError, ModelMissing
-from rostra.metering import most_of
+from rostra.metering import most_of, taken_by
 from rostra.protocols import Model
 from rostra.versions import ModelVersion, version_of
 
@@ -78,6 +78,10 @@ class RetryModel:
     def version(self) -> ModelVersion | None:
         """What answers: the model inside (`rostra.protocols.Versioned`)."""
         return version_of(self._model)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return taken_by(self._model)
 
     def count(self, text: str) -> int:
         return self._model.count(text)

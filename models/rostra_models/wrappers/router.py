@@ -16,7 +16,7 @@ from rostra.components import Component, ComponentSettings, Names, Services
 from rostra.protocols import Model
 from rostra.routes import fits
 
-from .bounds import count_of, most_of_one, window_of
+from .bounds import count_of, most_of_one, taken_by_all, window_of
 from .streams import closing
 
 MILLION = 1_000_000
@@ -99,6 +99,10 @@ class RouterModel:
     @property
     def window(self) -> int:
         return self._settings.window or window_of(list(self._models.values()))
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return taken_by_all(list(self._models.values()))
 
     def count(self, text: str) -> int:
         return count_of(list(self._models.values()), text)
