@@ -72,6 +72,10 @@ class Server:
         """The address as a browser on this machine would write it."""
         return f"http://{split_address(self.address)[0]}:{self.port}"
 
+    def has(self, prefix: str) -> bool:
+        """Return whether something is mounted at ``prefix``."""
+        return any(prefix == one.prefix for one in self._mounts)
+
     @contextmanager
     def mount(
         self, prefix: str, routes: Iterable[web.AbstractRouteDef], *, body: int = BODY
@@ -82,7 +86,7 @@ class Server:
         """
         if prefix and (not prefix.startswith("/") or prefix.endswith("/") or "{" in prefix):
             raise ConfigError(f"{prefix!r} is no path to mount at; write it as '/name'")
-        if any(prefix == one.prefix for one in self._mounts):
+        if self.has(prefix):
             raise ConfigError(
                 f"two components want the path {prefix!r} of {self.address!r}; give one another"
             )
@@ -185,7 +189,7 @@ class Server:
         return request.clone(**changed)
 
     def _trusts(self, remote: str | None) -> bool:
-        return _is_in(remote or "", self.proxies)
+        return is_in(remote or "", self.proxies)
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -215,12 +219,13 @@ def _first_untrusted(forwarded: str, proxies: Sequence[Network]) -> str:
             ip_address(hop)
         except ValueError:
             return ""
-        if not _is_in(hop, proxies):
+        if not is_in(hop, proxies):
             return hop
     return ""
 
 
-def _is_in(address: str, proxies: Sequence[Network]) -> bool:
+def is_in(address: str, proxies: Sequence[Network]) -> bool:
+    """Return whether an address is in one of some networks; what is no address is in none."""
     try:
         given = ip_address(address)
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -185,21 +185,20 @@ async def open_app(
     ``adapters`` stand in for the configured ones: ``rostra chat`` brings its console. Raises `ConfigError`,
     `StoreError`, `ModelError`.
     """
-    from .storage import open_store  # the database libraries take as long to import as all the rest
+    from .metrics import Metrics  # like the database's libraries, that of figures takes long to import
 
     clock = clock or SystemClock()
     refusals = Refusals(folder=settings.refusals.folder, language=settings.refusals.language)
     async with AsyncExitStack() as stack:
-        services = Services(name="", data=settings.data, base=settings.base, clock=clock, refusals=refusals)
-        key = settings.storage.master_key
-        store = await stack.enter_async_context(
-            open_store(
-                settings.storage.url,
-                data=settings.data,
-                clock=clock,
-                master_key=key.get_secret_value() if key else None,
-            )
+        services = Services(
+            name="",
+            data=settings.data,
+            base=settings.base,
+            clock=clock,
+            refusals=refusals,
+            metrics=Metrics(),
         )
+        store = await stack.enter_async_context(_database(settings, clock))
         settings, routes = with_deployed(settings, await store.deployments())
         services = replace(services, store=store, routes=routes)
         services = await open_models(settings, services, stack)
@@ -228,8 +227,17 @@ async def open_app(
                 stages=tuple(stages.values()),
                 desk=desk,
                 routes=routes,
+                metrics=services.metrics,
             )
         )
+
+
+def _database(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Store]:
+    from .storage import open_store  # the database's libraries take as long to import as all the rest
+
+    key = settings.storage.master_key
+    secret = key.get_secret_value() if key else None
+    return open_store(settings.storage.url, data=settings.data, clock=clock, master_key=secret)
 
 
 @asynccontextmanager

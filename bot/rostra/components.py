@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +27,9 @@ from .protocols import Direct, Model, Moderation, Moderator, Scorer
 from .refusals import Refusals
 from .routes import Routes
 from .stores import Store
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 Kind: TypeAlias = Literal[
     "adapters",
@@ -87,7 +90,7 @@ class Services:
     ``moderators`` are those opened before it: models and scorers first, each after those that it `Names`, then
     moderators, then the moderation, commands, stages and adapters. ``store`` is what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
     Adapters get ``commands`` and ``desk``, to offer them natively, ``controls``, to look up what was pressed, and
-    ``direct``, to have somebody answered who waits on the line.
+    ``direct``, to have somebody answered who waits on the line, and ``metrics``, to show what was counted.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Services:
     desk: Desk | None = None
     controls: Controls | None = None
     direct: Direct | None = None
+    metrics: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

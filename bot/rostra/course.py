@@ -42,6 +42,7 @@ def stages_of(parts: Parts, desk: FrontDesk) -> Sequence[Stage]:
     )
     desk.confirmer, desk.canceller = dispatcher.confirm, dispatcher.cancel
     return (
+        *((parts.metrics.stage(clock),) if parts.metrics else ()),
         ignore,
         dispatcher.stage,
         *((thumbs,) if parts.settings.feedback.thumbs else ()),
@@ -78,4 +79,6 @@ def direct_of(
         voices=(desk.personas, desk.chosen),
         bound=deadline(limits.answer_seconds, clock=clock),
     )
+    if services.metrics is not None:
+        handler = services.metrics.stage(clock)(handler)
     return DirectAnswers(handler, journal=services.store, clock=clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .clock import Clock
 from .command import Commands
@@ -14,6 +15,9 @@ from .refusals import Refusals
 from .routes import Routes
 from .stores import Store
 from .turns import Stage
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +35,4 @@ class Parts:
     stages: Sequence[Stage] = ()
     desk: FrontDesk | None = None
     routes: Routes | None = None
+    metrics: Metrics | None = None
