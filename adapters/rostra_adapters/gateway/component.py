@@ -12,6 +12,7 @@ from rostra.endpoints import Endpoint
 from rostra.errors import ConfigError
 from rostra.protocols import Model
 
+from ..probes import probed
 from ..server import serving
 from .chat import Chat
 from .door import Door
@@ -36,8 +37,12 @@ async def opened(settings: GatewaySettings, services: Services) -> AsyncGenerato
 
     async with AsyncExitStack() as stack:
         endpoints = [one for each in await _endpoints(services, stack) for one in each]
+        server = await stack.enter_async_context(
+            serving(settings.listen, clock=services.clock, proxies=settings.trusted_proxies)
+        )
         gateway = Gateway(
             name=services.name,
+            url=server.url,
             settings=settings,
             door=Door(store, services.clock, is_open=settings.open),
             chat=Chat(services.name, settings, direct, answerers, services.clock),
@@ -47,9 +52,7 @@ async def opened(settings: GatewaySettings, services: Services) -> AsyncGenerato
             answerers=answerers,
             endpoints=endpoints,
         )
-        server = await stack.enter_async_context(
-            serving(settings.listen, clock=services.clock, proxies=settings.trusted_proxies)
-        )
+        stack.enter_context(probed(server, services, settings.metrics_for))
         for prefix, routes in gateway.routes().items():
             stack.enter_context(server.mount(prefix, routes, body=settings.body_bytes))
         yield gateway

@@ -42,15 +42,15 @@ class Door:
     async def admit(self, request: web.Request, scope: ApiScope) -> ApiKey:
         """Return whose request it is. Raises `Refused`, and `StoreError` where that cannot be known."""
         secret = _secret(request)
+        key = await self._known(secret) if secret else None
+        if key is None and self._open:
+            return OPEN  # clients send some key, for they will not go without
         if not secret:
-            if self._open:
-                return OPEN
             raise Refused(
                 UNAUTHORIZED,
                 "no API key was sent; send it as 'Authorization: Bearer KEY'",
                 code="missing_api_key",
             )
-        key = await self._known(secret)
         why = refusal(key, self._clock.now(), scope)
         if why == "scope":
             raise Refused(FORBIDDEN, f"the API key is not for {scope!r}", code="insufficient_permissions")

@@ -52,6 +52,7 @@ class Gateway:
     """The adapter of kind ``gateway``. It has no events and performs nothing: whoever asks waits on the line."""
 
     name: str
+    url: str
     settings: GatewaySettings
     door: Door
     chat: Chat

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from rostra.addresses import is_loopback
 from rostra.components import ComponentSettings
 
+from ..probes import LOCAL
+
 
 class GatewaySettings(ComponentSettings):
     """``[adapters.NAME]`` of kind ``gateway``.
@@ -22,6 +24,7 @@ class GatewaySettings(ComponentSettings):
     - ``max_tokens``: of an answer, at most, whatever is asked for.
     - ``choices``: to one question, at most.
     - ``remembered_seconds``: for which an answer is kept, in memory, for whoever repeats its ``Idempotency-Key``; 0 keeps none.
+    - ``metrics_for``: networks that may read ``/metrics``; this machine by default.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -33,6 +36,7 @@ class GatewaySettings(ComponentSettings):
     max_tokens: Annotated[int, Field(ge=1)] = 4_096
     choices: Annotated[int, Field(ge=1, le=128)] = 8
     remembered_seconds: Annotated[float, Field(ge=0)] = 600.0
+    metrics_for: tuple[str, ...] = LOCAL
 
     @model_validator(mode="after")
     def _closed_to_others(self) -> Self:
