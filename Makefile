@@ -35,7 +35,7 @@ check: .venv/.dev ## run the linters, the type checkers and the import contracts
 
 bench: .venv/.local .venv-bench/.installed ## measure everything, beside the peers
 	@$(BIN)/rostra model pull embedded </dev/null
-	@for name in pipeline storage moderation stream generate adapters feedback train ppo; do $(BIN)/rostra bench $$name; done
+	@for name in pipeline storage moderation stream generate adapters gateway feedback train ppo; do $(BIN)/rostra bench $$name; done
 
 docs: .venv/.dev ## run every block of code in the documentation
 	@$(BIN)/python -m pytest -q tests/project
@@ -66,6 +66,7 @@ clean: ## remove what make made
 	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q nonebot2 alt-profanity-check better-profanity </dev/null
 	@.venv-bench/bin/pip install -q -c constraints.txt $(TORCH_FROM) torch </dev/null
 	@.venv-bench/bin/pip install -q -c constraints.txt trl==1.12.0 </dev/null
+	@.venv-bench/bin/pip install -q "litellm[proxy]==1.106.2" </dev/null || echo "LiteLLM could not be installed: nothing is compared with it"
 	@echo "Building llama-cpp-python, with a C++ compiler, for about ten minutes …"
 	@.venv-bench/bin/pip install -q llama-cpp-python==0.3.36 </dev/null >/dev/null 2>&1 || echo "llama-cpp-python could not be built: nothing is compared with it"
 	@touch $@
