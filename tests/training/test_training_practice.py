@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,18 @@ def test_rewards_are_measured_in_deviations_of_the_first_ones() -> None:
     assert (scale.mean, scale.deviation) == (2.0, 1.0)
     assert scale_of([4.0, 4.0]) == Scale(mean=4.0, deviation=1.0)
     assert scale_of([4.0]) == Scale(mean=4.0, deviation=1.0)
+
+
+def test_what_length_explains_of_a_reward_is_not_earned() -> None:
+    answers = [answer(*[5] * tokens, END, ended=True) for tokens in (1, 3, 7, 15)]
+    lengths = [len(one.said) for one in answers]
+    short = [-math.log1p(length) for length in lengths]
+    found = earned(short, answers, scale_of(short, lengths), unfinished=-1.0, clip=0.0)
+    torch.testing.assert_close(found, torch.zeros(4), atol=1e-5, rtol=0)
+    liked = [one + other for one, other in zip(short, (1.0, -1.0, -1.0, 1.0), strict=True)]
+    found = earned(liked, answers, scale_of(liked, lengths), unfinished=-1.0, clip=0.0)
+    unit = 2 / math.sqrt(3)  # the deviation of the ones, of which length explains nothing
+    torch.testing.assert_close(found, torch.tensor([1.0, -1.0, -1.0, 1.0]) / unit, atol=1e-5, rtol=0)
 
 
 def test_the_text_of_an_answer_has_no_end_token(base: Path) -> None:

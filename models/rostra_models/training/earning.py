@@ -28,10 +28,21 @@ TINY = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Where rewards have their zero and their unit: the mean and the deviation of the first policy's answers."""
+    """Where rewards have their zero and their unit: the mean and the deviation of the first policy's answers.
+
+    ``slope`` is how much more an answer is worth that is a nat longer, by the logarithm of its length, and ``length`` that
+    logarithm's mean: what length explains of a reward is taken off. With a slope of 0 nothing is.
+    """
 
     mean: float = 0.0
     deviation: float = 1.0
+    slope: float = 0.0
+    length: float = 0.0
+
+    def of(self, rewards: Sequence[float], lengths: Sequence[int]) -> Tensor:
+        """Return rewards on this scale; ``lengths`` are in tokens."""
+        longer = torch.tensor(lengths, dtype=torch.float32).log1p() - self.length
+        return (torch.tensor(rewards) - self.mean - self.slope * longer) / self.deviation
 
 
 def scored_by(folder: Path, *, window: int, tokens: int, device: torch.device) -> Score:
@@ -78,11 +89,27 @@ def scores_of(
     return rewards
 
 
-def scale_of(rewards: Sequence[float]) -> Scale:
-    """Return the scale on which ``rewards`` have mean 0 and deviation 1; equal ones keep their unit."""
+def scale_of(rewards: Sequence[float], lengths: Sequence[int] = ()) -> Scale:
+    """Return the scale on which ``rewards`` have mean 0 and deviation 1; equal ones keep their unit.
+
+    With ``lengths`` they have no correlation with the logarithm of their answers' length, either: least squares.
+    """
     given = torch.tensor(rewards, dtype=torch.float64)
+    slope = length = 0.0
+    if len(lengths) > 1:
+        longer = torch.tensor(lengths, dtype=torch.float64).log1p()
+        length = float(longer.mean())
+        longer = longer - length
+        spread = float(longer.square().sum())
+        slope = float((longer * given).sum()) / spread if spread > TINY else 0.0
+        given = given - slope * longer
     deviation = float(given.std()) if len(rewards) > 1 else 0.0
-    return Scale(mean=float(given.mean()), deviation=deviation if deviation > TINY else 1.0)
+    return Scale(
+        mean=float(given.mean()),
+        deviation=deviation if deviation > TINY else 1.0,
+        slope=slope,
+        length=length,
+    )
 
 
 def earned(
@@ -94,7 +121,7 @@ def earned(
     clip: float,
 ) -> Tensor:
     """Return what each answer earns: its reward on ``scale``, at most ``clip`` from zero (0: any), ``unfinished`` without an end."""
-    found = (torch.tensor(rewards) - scale.mean) / scale.deviation
+    found = scale.of(rewards, [len(one.said) for one in answers])
     if clip:
         found = found.clamp(-clip, clip)
     if unfinished is None:

@@ -134,6 +134,10 @@ class PpoSettings(Section):
         default=True,
         description="Measure rewards in deviations of the first policy's answers, from their mean.",
     )
+    length_free: bool = Field(
+        default=False,
+        description="Take off a reward what length explains of those of the first policy's answers; needs normalise.",
+    )
     reward_clip: AtLeastZero = Field(default=0.0, description="Largest reward then, either way; 0 is any.")
     unfinished: float | None = Field(
         default=-1.0, description="What an answer without an end earns instead; none: its own reward."

@@ -134,6 +134,8 @@ class Rounds:
                 "finished": first.finished,
                 "mean": first.scale.mean,
                 "unit": first.scale.deviation,
+                "slope": first.scale.slope,
+                "longer": first.scale.length,
             },
             "cuts": []
             if self._over
@@ -155,7 +157,12 @@ class Rounds:
                 deviation=found["deviation"],
                 length=found["length"],
                 finished=found["finished"],
-                scale=Scale(mean=found["mean"], deviation=found["unit"]),
+                scale=Scale(
+                    mean=found["mean"],
+                    deviation=found["unit"],
+                    slope=found["slope"],
+                    length=found["longer"],
+                ),
             )
         with torch.no_grad():
             for name, one in self._actor.judging().items():
@@ -172,12 +179,19 @@ class Rounds:
             deviation=float(given.std()) if len(rewards) > 1 else 0.0,
             length=_length(answers),
             finished=_finished(answers),
-            scale=scale_of(rewards) if self._settings.normalise else Scale(),
+            scale=self._scale(answers, rewards),
         )
         self._say(
             f"first policy: reward {self._first.reward:.3f} ± {self._first.deviation:.3f},"
             f" {self._first.length:.1f} tokens an answer, {self._first.finished:.0%} finished"
         )
+
+    def _scale(self, answers: Sequence[Answer], rewards: Sequence[float]) -> Scale:
+        if not self._settings.normalise:
+            return Scale()
+        if not self._settings.length_free:
+            return scale_of(rewards)
+        return scale_of(rewards, [len(one.said) for one in answers])
 
     def _practise(self) -> None:
         """Draw answers, score them, and judge their tokens."""
