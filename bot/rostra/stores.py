@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from .accounts import Accounts
 from .api_keys import ApiKeys
 from .chat import Role
 from .delivery.reply import Reply
@@ -20,6 +21,7 @@ from .feedback.stores import Feedback
 from .places import Person, Place
 from .protocols import Accepted, Duplicate
 from .spending import Spendings
+from .talks import Talks
 from .turns import Step
 from .verdicts import Direction, Judged, Verdict
 from .versions import Versions
@@ -360,6 +362,8 @@ class Store(
     Drawer,
     Versions,
     ApiKeys,
+    Accounts,
+    Talks,
     Feedback,
     Protocol,
 ):

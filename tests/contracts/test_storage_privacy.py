@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from rostra.accounts import Account
 from rostra.actions import Begin, Finish, Receipt
 from rostra.api_keys import ApiKey
 from rostra.clock import SystemClock
@@ -26,6 +27,8 @@ from rostra.storage.people import Scope
 from rostra.storage.schema import metadata
 from rostra.storage.sql import SqlStore
 from rostra.stores import Store
+from rostra.talks import Talk
+from rostra.testing.accounts import session
 from rostra.testing.collected import collect
 from rostra.testing.dockets import ALWAYS, NEVER, case, sanction
 from rostra.testing.samples import ANN, NOON, ROOM, STEPS, THREAD, VERDICTS, question
@@ -34,6 +37,7 @@ from rostra.testing.stores import accepted, answered
 from rostra.versions import Deployment, ModelVersion
 
 TEXT = "the heron flies at midnight"
+TOKEN = "a-heron-that-signs-in-at-noon-PLANTED-there"
 SECRET = "rk-a-heron-that-flies-at-noon-is-PLANTED"
 USER = "U0PLANTED77"
 BEN = Person(id=USER)
@@ -84,6 +88,11 @@ async def say_everything(store: Store) -> None:
         adapter="test",
     )
     await store.add_key(ApiKey(application="page"), SECRET, actor=BEN, adapter="test")
+    made = await store.add_account(
+        Account(adapter="test", name=TEXT, password=USER), actor=BEN, adapter="test"
+    )
+    await store.open_session(session(made), TOKEN)
+    await store.ask(Talk(id="1" * 32, adapter="test", owner=USER, title=TEXT, at=NOON), f"1-{USER}")
     await collect(store, text=TEXT, who=USER, place=replace(place, workspace="house"), event=f"press-{USER}")
 
 
@@ -112,7 +121,7 @@ async def test_neither_text_nor_platform_ids_can_be_found_in_the_database(url: s
         running = everything_in(url)
     for found in (running, everything_in(url)):
         assert b"house" in found, "the workspace stands there in clear: the search finds what is there"
-        for secret in (TEXT, USER, SECRET, "heron", "PLANTED"):
+        for secret in (TEXT, USER, SECRET, TOKEN, "heron", "PLANTED"):
             for form in (secret.encode(), secret.encode("utf-16-le"), secret.encode().hex().encode()):
                 assert form not in found
         for secret in (TEXT, USER, SECRET):

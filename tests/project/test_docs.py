@@ -341,6 +341,8 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "[policies.NAME]": PolicySettings,
     'kind = "console"': component("adapters", "console"),
     'kind = "slack"': component("adapters", "slack"),
+    'kind = "gateway"': component("adapters", "gateway"),
+    'kind = "web"': component("adapters", "web"),
     'kind = "rules"': component("moderators", "rules"),
     'kind = "classifier"': component("moderators", "classifier"),
     'kind = "judge"': component("moderators", "judge"),

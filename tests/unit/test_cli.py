@@ -108,7 +108,7 @@ def test_the_version(rostra: Rostra) -> None:
         *(
             name
             for name in BUILT_IN
-            if name not in {"audit", "policy", "outbox", "plugins", "new", "user", "key"}
+            if name not in {"account", "audit", "policy", "outbox", "plugins", "new", "user", "key"}
         ),
         "policy show",
         "audit verify",
@@ -117,6 +117,10 @@ def test_the_version(rostra: Rostra) -> None:
         "key list",
         "key revoke",
         "key rotate",
+        "account new",
+        "account list",
+        "account password",
+        "account roles",
         "user export",
         "user erase",
         "outbox list",

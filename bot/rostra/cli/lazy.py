@@ -21,6 +21,7 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "usage": (".usage:usage", "Show what was used: messages, tokens and money."),
     "audit": (".audit:app", "Check the log of changes, and export it."),
     "key": (".key:app", "Make keys for applications that call the bot over HTTP, and end them."),
+    "account": (".account:app", "Make accounts for people who sign in to the chat page."),
     "user": (".user:app", "Hand over what is kept about a person, or erase it."),
     "backup": (".backup:backup", "Write the database into one file."),
     "restore": (".backup:restore", "Bring back what a backup holds."),

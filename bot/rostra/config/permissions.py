@@ -13,9 +13,12 @@ class Permissions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    rater: tuple[Grant, ...] = ()
-    operator: tuple[Grant, ...] = ()
-    owner: tuple[Grant, ...] = (Grant(where="console/", who="local"),)
+    rater: tuple[Grant, ...] = (Grant(where="web/", who="rater", role=True),)
+    operator: tuple[Grant, ...] = (Grant(where="web/", who="operator", role=True),)
+    owner: tuple[Grant, ...] = (
+        Grant(where="console/", who="local"),
+        Grant(where="web/", who="owner", role=True),
+    )
 
 
 def permission_of(person: Person, place: Place, permissions: Permissions) -> Permission:

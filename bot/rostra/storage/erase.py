@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import spending, summaries
+from . import accounts, spending, summaries, talks
 from .keys import Keyring
 from .people import Scope
 from .schema import content, person, person_key, platform_account, review_item, sanction, trace
@@ -29,6 +29,8 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
     connection.execute(sa.delete(platform_account).where(platform_account.c.person_id.in_(found)))
     connection.execute(sa.delete(person_key).where(person_key.c.person_id.in_(found)))
     summaries.remove_with(connection, found)
+    accounts.forget_people(connection, found)
+    talks.forget_people(connection, found)
     connection.execute(
         sa.update(content).where(content.c.person_id.in_(found)).values(body=None, erased_at=scope.now)
     )

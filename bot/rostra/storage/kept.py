@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from ..codec import load, parse, to_plain
 from ..places import Place
-from . import leases, withdrawn
+from . import accounts as signing_in
+from . import leases, talks, withdrawn
 from .keys import Keyring
 from .names import accounts
 from .reviews import reviews_of
@@ -46,6 +47,7 @@ class Kept:
     ``messages`` are what they said to the bot and what it answered; ``events`` what their platform sent of them as it came;
     ``explanations`` why answers are what they are; ``feedback`` their consents, texts, ratings, thumbs, exclusions and
     the datasets they are in; ``ballots`` those they were handed; ``changes`` what the log of changes says that they did.
+    ``sign_in`` is the name and the roles they sign in with, ``talks`` the titles of the conversations they find again.
     """
 
     person: str
@@ -62,6 +64,8 @@ class Kept:
     feedback: Plain
     ballots: tuple[Plain, ...] = ()
     changes: tuple[Plain, ...] = ()
+    sign_in: tuple[Plain, ...] = ()
+    talks: tuple[Plain, ...] = ()
 
 
 def kept(connection: Connection, keyring: Keyring, who: UUID) -> Kept:
@@ -99,6 +103,8 @@ def kept(connection: Connection, keyring: Keyring, who: UUID) -> Kept:
             for one in reversed(leases.assignments(connection, keyring, who, None, None, BALLOTS))
         ),
         changes=named(_CHANGES),
+        sign_in=tuple(_plain(one) for one in signing_in.of_person(connection, keyring, who)),
+        talks=tuple(_plain(one) for one in talks.of_person(connection, keyring, who)),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from uuid_utils import uuid7
 
@@ -29,7 +29,6 @@ from ..stores import (
     Explanation,
     Judgement,
     Label,
-    PolicyChange,
     Review,
     Said,
     Sanction,
@@ -37,9 +36,11 @@ from ..stores import (
 )
 from ..turns import Step
 from ..verdicts import Judged
+from .memory_accounts import MemoryWeb
 from .memory_datasets import MemoryFeedback
 from .memory_drawer import MemoryDrawer
 from .memory_keys import MemoryKeys
+from .memory_policies import MemoryPolicies
 from .memory_records import MemoryRecords
 from .memory_spending import MemorySpending
 from .memory_versions import MemoryVersions
@@ -82,7 +83,16 @@ class _PlaceRecord:
     explained: OrderedDict[str, Explanation] = field(default_factory=OrderedDict[str, Explanation])
 
 
-class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, MemorySpending, MemoryVersions):
+class MemoryStore(
+    MemoryWeb,
+    MemoryDrawer,
+    MemoryFeedback,
+    MemoryKeys,
+    MemoryPolicies,
+    MemoryRecords,
+    MemorySpending,
+    MemoryVersions,
+):
     """A `rostra.stores.Store` that lives as long as the process."""
 
     def __init__(self, *, clock: Clock, bounds: Bounds | None = None) -> None:
@@ -94,12 +104,13 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, Memor
         MemoryRecords.__init__(self, clock, self._bounds.done)
         MemoryVersions.__init__(self, clock, self.audit)
         MemoryKeys.__init__(self, clock, self.audit)
+        MemoryPolicies.__init__(self, clock, self.audit)
+        MemoryWeb.__init__(self, clock, self.audit, self._found, self._unsay)
         self._known: dict[tuple[str, str], str] = {}
         self._open: dict[str, _Row] = {}
         self._done: OrderedDict[str, _Row] = OrderedDict()
         self._places: OrderedDict[Place, _PlaceRecord] = OrderedDict()
         self._choices: OrderedDict[Place, dict[str, str]] = OrderedDict()
-        self._versions: dict[str, list[PolicyChange]] = {}
         self._cases: OrderedDict[str, Review] = OrderedDict()
         self._sanctions: deque[tuple[tuple[str, str], Sanction]] = deque(maxlen=self._bounds.sanctions)
 
@@ -235,31 +246,6 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, Memor
         if len(self._choices) > self._bounds.places:
             self._choices.popitem(last=False)
 
-    async def policies(self) -> Mapping[str, PolicyChange]:
-        return {policy: versions[-1] for policy, versions in self._versions.items()}
-
-    async def policy_changes(self, policy: str, limit: int = 20) -> Sequence[PolicyChange]:
-        versions = self._versions.get(policy, [])
-        return versions[::-1][: max(limit, 0)]
-
-    async def change_policy(
-        self, policy: str, table: Mapping[str, Any], *, what: str, actor: Person | None, adapter: str = ""
-    ) -> PolicyChange:
-        versions = self._versions.setdefault(policy, [])
-        change = PolicyChange(
-            policy=policy,
-            number=len(versions) + 1,
-            at=self._clock.now(),
-            what=what,
-            table=dict(table),
-            by="" if actor is None else actor.id,
-        )
-        versions.append(change)
-        await self.audit(
-            actor, "change policy", f"policy {policy}", {"version": str(change.number)}, adapter=adapter
-        )
-        return change
-
     async def queue(self, event: Event, reply: str, case: Case) -> str:
         for one in self._cases.values():
             if (one.reply, one.case.direction) == (reply, case.direction):
@@ -315,6 +301,7 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, Memor
 
     async def purge(self, before: datetime) -> int:
         self.forget_spending()
+        self.forget_web(before)
         old = [reply for reply, row in self._done.items() if row.done_at is not None and row.done_at < before]
         contents = sum(self._remove(reply) for reply in old)
         for record in self._places.values():
@@ -340,6 +327,7 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, Memor
         return contents
 
     async def erase(self, adapter: str, person: str, *, withdraw: bool = False) -> Erasure:
+        self.forget_web_of(adapter, person)
         theirs = {
             reply
             for rows in (self._open, self._done)
@@ -361,6 +349,17 @@ class MemoryStore(MemoryDrawer, MemoryFeedback, MemoryKeys, MemoryRecords, Memor
         left = (one for one in self._sanctions if (one[0][0], one[1].person) != (adapter, person))
         self._sanctions = deque(left, maxlen=self._bounds.sanctions)
         return self.erased(await super().erase(adapter, person, withdraw=withdraw))
+
+    def _found(self, adapter: str, event: str) -> Entry | None:
+        row = self._row(self._known.get((adapter, event), ""))
+        return None if row is None else _entry(row)
+
+    def _unsay(self, place: Place, replies: frozenset[str]) -> None:
+        record = self._places.get(place)
+        if record is not None:
+            left = (heard for heard in record.said if heard.said.reply not in replies)
+            record.said = deque(left, maxlen=self._bounds.utterances)
+            record.summary = record.told_since = None
 
     def _row(self, reply: str) -> _Row | None:
         return self._open.get(reply) or self._done.get(reply)

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import spending, summaries
+from . import accounts, spending, summaries, talks
 from .people import Scope
 from .schema import content, inbox, message, outbox, review_item, sanction, summary, trace
 
@@ -26,6 +26,8 @@ def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
     connection = scope.connection
     connection.execute(sa.delete(sanction).where(sanction.c.until < before))
     spending.purge(connection, scope.now)
+    accounts.purge(connection, scope.now)
+    talks.purge(scope, before)
     old = connection.execute(_OLD, {"before": before, "portion": PORTION}).all()
     if not old:
         return 0, False
@@ -48,6 +50,7 @@ def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
         .values(person_id=None, conversation_id=None)
     )
     connection.execute(sa.delete(trace).where(trace.c.reply_id.in_(replies)))
+    talks.purge_replies(connection, replies)
     connection.execute(sa.delete(outbox).where(outbox.c.reply_id.in_(replies)))
     connection.execute(sa.delete(inbox).where(inbox.c.reply_id.in_(replies)))
     gone = _delete_contents(connection, contents)

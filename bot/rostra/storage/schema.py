@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from . import columns, feedback_tables
+from . import feedback_tables, web_tables
 from .columns import Key
 from .columns import at as _at
 from .columns import key as _key
 from .columns import one_of as _one_of
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
 APPEND_ONLY = (
@@ -33,7 +33,7 @@ APPEND_ONLY = (
 )
 """Tables whose rows the database itself refuses to change or remove."""
 
-metadata = columns.metadata
+metadata = web_tables.metadata
 
 keyring = sa.Table(
     "keyring",

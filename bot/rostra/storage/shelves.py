@@ -1,4 +1,4 @@
-"""What a store in a database keeps beside the conversations: drawers of components, what questions took, keys of applications."""
+"""What a store in a database keeps beside what was said: drawers, what questions took, keys, accounts, conversations to find again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from uuid import UUID
 from sqlalchemy.engine import Connection
 from uuid_utils.compat import uuid7
 
+from ..accounts import Account, Session, Signed
 from ..api_keys import ApiKey
 from ..chat import Usage
 from ..clock import Clock
 from ..places import Person, Place
 from ..spending import Amounts, Bill, Dimension, Granted, Share, Spent
-from . import api_keys, drawer, spending
+from ..stores import Entry
+from ..talks import Talk
+from . import accounts, api_keys, drawer, spending, talks
 from .keys import Keyring
 from .memory_drawer import check
 from .people import REPLIES, Scope
@@ -48,6 +51,10 @@ class Shelves(ABC):
     @abstractmethod
     def put_down(self, write: Write) -> None:
         """Have ``write`` carried out no later than what is written next."""
+
+    @abstractmethod
+    def unsaid(self, place: Place) -> None:
+        """Forget what is known by heart of ``place``: something said there is remembered no longer."""
 
     async def put(self, adapter: str, name: str, value: bytes) -> None:
         check(value)
@@ -103,3 +110,54 @@ class Shelves(ABC):
     ) -> ApiKey:
         entry, who = uuid7(), None if actor is None else (adapter, actor)
         return await self.write(lambda scope: api_keys.end(scope, entry, id_, at, who))
+
+    async def add_account(
+        self, account: Account, *, actor: Person | None = None, adapter: str = ""
+    ) -> Account:
+        ids, who = (uuid7(), uuid7()), None if actor is None else (adapter, actor)
+        return await self.write(lambda scope: accounts.add(scope, ids, account, who))
+
+    async def account_named(self, adapter: str, name: str) -> Account | None:
+        return await self.read(lambda connection: accounts.named(connection, self._keyring, adapter, name))
+
+    async def accounts_of(self, adapter: str) -> Sequence[Account]:
+        return await self.read(lambda connection: accounts.of(connection, self._keyring, adapter))
+
+    async def change_account(
+        self, account: Account, *, actor: Person | None = None, adapter: str = ""
+    ) -> None:
+        entry, who = uuid7(), None if actor is None else (adapter, actor)
+        await self.write(lambda scope: accounts.change(scope, entry, account, who))
+
+    async def open_session(self, session: Session, token: str) -> None:
+        id_ = uuid7()
+        await self.write(lambda scope: accounts.begin(scope, id_, session, token))
+
+    async def session_of(self, token: str) -> Signed | None:
+        return await self.read(lambda connection: accounts.signed(connection, self._keyring, token))
+
+    async def touch_session(self, token: str, at: datetime) -> None:
+        await self.write(lambda scope: accounts.touch(scope, token, at))
+
+    async def end_session(self, token: str) -> bool:
+        return await self.write(lambda scope: accounts.end(scope, token))
+
+    async def ask(self, talk: Talk, event: str, *, instead_of: str = "") -> bool:
+        id_ = uuid7()
+        new = await self.write(lambda scope: talks.ask(scope, id_, talk, event, instead_of))
+        if instead_of:
+            self.unsaid(talk.place)
+        return new
+
+    async def talk(self, adapter: str, owner: str, id_: str) -> Talk | None:
+        return await self.read(lambda connection: talks.find(connection, self._keyring, adapter, owner, id_))
+
+    async def talks(self, adapter: str, owner: str, limit: int = 100) -> Sequence[Talk]:
+        return await self.read(lambda connection: talks.of(connection, self._keyring, adapter, owner, limit))
+
+    async def asked_in(self, talk: Talk) -> Sequence[Entry]:
+        return await self.read(lambda connection: talks.asked_in(connection, self._keyring, talk))
+
+    async def end_talk(self, talk: Talk) -> None:
+        await self.write(lambda scope: talks.end(scope, talk))
+        self.unsaid(talk.place)

@@ -334,6 +334,9 @@ class SqlStore(Shelves, SqlFeedback):
         """Destroy the key of the person with this id on the platform of ``adapter``. Return whether there was one."""
         return (await self.erase(adapter, person)).known
 
+    def unsaid(self, place: Place) -> None:
+        self._history.drop(place)
+
     def forgotten(self) -> None:
         self._history.clear()
 

@@ -16,6 +16,7 @@ from ..places import Place
 from ..protocols import Accepted, Duplicate
 from ..stores import Store
 from ..views import Button, Buttons, File, Text, View
+from .accounts import AccountContract, TalkContract
 from .consenting import ConsentContract
 from .dockets import DocketContract
 from .drawers import DrawerContract
@@ -72,6 +73,8 @@ class StoreContract(
     RecordContract,
     SpendingContract,
     SummaryContract,
+    AccountContract,
+    TalkContract,
     VersionContract,
 ):
     """Tests for one store, which is empty when each begins.
