@@ -39,7 +39,8 @@ HEADERS = 16_384
 """Bytes of its first line, and of each of its headers."""
 PORTS = 65_535
 ROUNDS = 5
-BACKLOG = 128
+BACKLOG = 1_024
+"""Connections that may wait to be let in: whoever finds no room tries again a second later."""
 GRACE = 5.0
 """Seconds that requests under way have when the server is closed."""
 
@@ -108,7 +109,7 @@ class Server:
                 return
             # The largest body that any mount may ask for is set there, with the request's copy.
             app = web.Application(client_max_size=BODY)
-            app.router.add_route("*", "/{path:.*}", self._answer)
+            app.router.add_route("*", "/{path:(?s:.*)}", self._answer)  # a path may have a line feed in it
             runner = web.AppRunner(
                 app,
                 access_log=None,

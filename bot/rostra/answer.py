@@ -43,7 +43,7 @@ def answer_with(
     """Return the handler that asks the model of the turn's answerer what ``prompting`` says: by default, what `fitted` does.
 
     Raises `ModelError` where the model does, or if it says nothing at all, and `TimeoutError` if its first piece takes
-    longer than ``first_token_seconds``.
+    longer than ``first_token_seconds``, unless the answer is wanted whole (`Sampling.whole`).
     """
     prompting = prompting or fitted()
 
@@ -61,7 +61,9 @@ def answer_with(
         with metered(turn, model, prompt.tokens) as meter:
             pieces = model.stream(prompt.messages, sampling)
             try:
-                piece = await _first(pieces, clock, first_token_seconds)
+                # Of a whole answer the first piece may be the last: what ends the turn ends the wait for it.
+                patience = None if sampling.whole else first_token_seconds
+                piece = await _first(pieces, clock, patience)
                 waited = clock.monotonic() - started
                 while piece is not None:
                     meter.take(piece)

@@ -51,6 +51,8 @@ class Sampling:
     makers recommend, where they say so. ``tools`` are what the model may call, where it can. ``more`` is what else a
     request asks of a server, by name, as JSON: what the model says that it takes (`rostra.protocols.Obliging`). ``place``
     is where the answer goes: queues are fair between places and routers choose by it; no model and no server is told.
+    ``whole``: nobody sees anything of the answer before its end, so that a model may give it in one piece where that is
+    cheaper. It is no promise: a model may pass it over.
     """
 
     temperature: float | None = None
@@ -62,6 +64,7 @@ class Sampling:
     tools: tuple[Tool, ...] = ()
     more: tuple[tuple[str, str], ...] = ()
     place: Place | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .actions import Action, Capabilities, Emit, Finish, Retract, Show
 from .asked import Asked
-from .chat import Piece, ToolCall, Utterance
+from .chat import Answerer, Piece, ToolCall, Utterance
 from .clock import Clock
 from .events import Message
 from .pipeline import compose
@@ -57,7 +57,7 @@ class DirectAnswers:
             permission=Permission.ASKER,
             reply=asked.reply,
             question=event.text,
-            answerer=asked.answerer,
+            answerer=asked.answerer if asked.streams else _in_one(asked.answerer),
             capabilities=STREAMED if asked.streams else WHOLE,
             trace=trace,
             history=asked.said[:at],
@@ -110,6 +110,11 @@ def lacking(trace: Trace) -> float | None:
     return None
 
 
+def _in_one(answerer: Answerer) -> Answerer:
+    """Return an answerer whose model need not stream: nobody sees anything of the answer before all of it was judged."""
+    return replace(answerer, sampling=replace(answerer.sampling, whole=True))
+
+
 def _judged_before(moderation: Moderation) -> Stage:
     """Judge all that was said before and since, as strictly as the question: nobody has, as far as we know."""
 
@@ -135,8 +140,29 @@ def _judged_before(moderation: Moderation) -> Stage:
 async def _judged(said: Utterance, turn: Turn, emit: Emit, moderation: Moderation) -> Utterance | None:
     """Return an utterance as the model may see it; None where it was refused, and the reply ended by that."""
     text = said.text + _spelled(said.calls)
+    fit = await _passed(text, turn, emit, moderation)
+    if fit is None or fit == text:
+        return said if fit is not None else None
+    if not said.calls:
+        return replace(said, text=fit)
+    # Something was blotted out: each part is judged by itself, so that it is blotted out where it stands.
+    parts: list[str] = []
+    for part in (said.text, *(f"{call.name} {call.arguments}" for call in said.calls)):
+        fit = await _passed(part, turn, emit, moderation)
+        if fit is None:
+            return None
+        parts.append(fit)
+    calls: list[ToolCall] = []
+    for call, part in zip(said.calls, parts[1:], strict=True):
+        name, _, arguments = part.partition(" ")
+        calls.append(replace(call, name=name, arguments=arguments))
+    return replace(said, text=parts[0], calls=tuple(calls))
+
+
+async def _passed(text: str, turn: Turn, emit: Emit, moderation: Moderation) -> str | None:
+    """Return a text that was said before as the model may see it; None where it was refused, and the reply ended by that."""
     if not text:
-        return said
+        return text
     passed: list[str] = []
 
     async def take(fit: Turn, _: Emit) -> None:
@@ -149,7 +175,7 @@ async def _judged(said: Utterance, turn: Turn, emit: Emit, moderation: Moderatio
         turn.trace.steps.extend(trace.steps)
         turn.trace.verdicts.extend(trace.verdicts)
         return None
-    return said if passed[0] == text else replace(said, text=passed[0])
+    return passed[0]
 
 
 def _calls_out(inner: Handler) -> Handler:

@@ -56,11 +56,13 @@ class ClassifierSettings(ComponentSettings):
         [moderators.classifier]
         profile = "full"      # "linear": a fraction of a millisecond, and less sense of meaning
         threads = 2           # texts that are read at the same time
+        timeout = 10.0        # seconds that a text may take, in which it waits for its turn behind others
         weights = "./ours"    # a folder that `rostra classifier train` wrote; what ships, if it is left out
     """
 
     profile: Profile = "full"
     threads: Annotated[int, Field(ge=1, le=64)] = 2
+    timeout: Annotated[float, Field(gt=0)] = 10.0
     weights: str = ""
 
 
@@ -90,6 +92,8 @@ class Classifier:
         import numpy as np
 
         self.name = name
+        self.seconds = settings.timeout
+        """As in `rostra_moderation.combine.Patient`: whoever is many places back in the queue is not refused for that."""
         self._full = settings.profile == "full"
         try:
             pieces = (folder / "pieces.txt").read_text("utf-8").split("\n")[:-1]

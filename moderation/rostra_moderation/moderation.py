@@ -20,7 +20,7 @@ from rostra.verdicts import Decision, Passage, Span, Verdict
 from .cache import Cache
 from .combine import AT_ONCE, ask_now
 from .hearing import Hearing, Patience
-from .language import plain_language_of
+from .language import Languages
 from .masking import mask
 from .panel import Panel, judges
 from .policy import Policy, PolicySettings, Ruling, Sheet, Thresholds, thresholds, unjudged
@@ -74,6 +74,7 @@ class Moderation:
             moderator=settings.timeout, judge=settings.judge_timeout, clock=services.clock
         )
         self._language = settings.language
+        self._languages = Languages()
         self._fallback = Policy()
         self._tally = Tally(services.clock)
         self._known: dict[str, _Traits] = {}
@@ -183,7 +184,7 @@ class Moderation:
     def _tongue(self, text: str, policy: Policy) -> str:
         if not (self.panel.multilingual or self._traits(policy).languages):
             return UNKNOWN
-        return plain_language_of(text) or self._language
+        return self._languages(text) or self._language
 
     def _traits(self, policy: Policy) -> _Traits:
         found = self._known.get(policy.version)
@@ -253,12 +254,9 @@ def build(settings: ModerationSettings, services: Services, register: Register |
 async def _open(settings: ModerationSettings, services: Services) -> AsyncGenerator[Moderation]:
     moderation = build(settings, services)
     moderation.rulebook.take(await moderation.register.policies())
-    loading = asyncio.ensure_future(asyncio.to_thread(load)) if moderation.panel.multilingual else None
-    try:
-        yield moderation
-    finally:
-        if loading is not None:
-            await asyncio.gather(loading, return_exceptions=True)
+    if moderation.panel.multilingual:
+        await asyncio.to_thread(load)  # so that the first question does not wait for it
+    yield moderation
 
 
 async def _check(settings: ModerationSettings, services: Services) -> Sequence[Finding]:

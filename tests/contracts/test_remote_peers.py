@@ -97,7 +97,7 @@ async def test_transformers_server_and_we_understand_each_other(transformers: tu
 async def answers(model: RemoteModel) -> None:
     pieces = await heard(model)
     assert len(text(pieces)) == 12, "a token of the tiny model is a letter"
-    assert len(pieces) > 5, "it came in pieces"
+    assert len(pieces) > 1, "it came in pieces, of which those that come together are one"
     usage = pieces[-1].usage
     assert usage is not None
     assert usage.completion == 12

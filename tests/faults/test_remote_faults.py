@@ -188,13 +188,21 @@ def body(data: bytes) -> Behaviour:
 
 BROKEN = {
     "half-closed": (half_closed, "half", "broke off in the middle of an answer"),
-    "cut off": (cut_off, "half", r"broke off \(RemoteProtocolError\)"),
-    "reset": (reset, "half", r"broke off \((ReadError|RemoteProtocolError)\)"),
-    "promises more than it sends": (promises_more, "half", r"broke off \(RemoteProtocolError\)"),
-    "promises less than it sends": (promises_less, None, "broke off|answered with nothing"),
+    "cut off": (cut_off, "half", r"broke off \(ClientPayloadError\)"),
+    "reset": (reset, "half", r"broke off \((ClientOSError|ClientPayloadError)\)"),
+    "promises more than it sends": (promises_more, "half", r"broke off \(ClientPayloadError\)"),
+    "promises less than it sends": (promises_less, None, "broke off|answered with nothing|no connection"),
     "an endless line": (endless_line, "", "sent a line of more than 4194304 characters"),
-    "an endless head": (endless_head, "", r"no connection to its server \(RemoteProtocolError\)"),
-    "no HTTP": (no_http, "", r"no connection to its server \(RemoteProtocolError\)"),
+    "an endless head": (
+        endless_head,
+        "",
+        r"no connection to its server \((ClientResponseError|LineTooLong|BadStatusLine)\)",
+    ),
+    "no HTTP": (
+        no_http,
+        "",
+        r"no connection to its server \((ClientResponseError|LineTooLong|BadStatusLine)\)",
+    ),
     "compressed": (compressed, "", "a compressed reply, which nobody asked for"),
     "a web page": (page, "", "a web page; 'url' must be where its API begins"),
     "nothing": (body(b""), "", "answered with nothing"),

@@ -14,7 +14,9 @@ import pytest
 from rostra.errors import ConfigError
 from rostra.places import Person, Place
 from rostra.verdicts import CATEGORIES, Decision, Direction, Passage
+from rostra_moderation.cache import Cache, Cached
 from rostra_moderation.classifier import Classifier, ClassifierSettings, build, shipped
+from rostra_moderation.combine import own_limit
 from rostra_moderation.heads import HEADS, categories
 from rostra_moderation.train.written import rows
 
@@ -180,3 +182,8 @@ def test_loading_it_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(done.stdout.strip()) == 12
+
+
+async def test_whoever_is_far_back_in_the_queue_has_the_classifiers_own_time(linear: Classifier) -> None:
+    assert own_limit(linear) == 10.0
+    assert own_limit(Cached(linear, Cache())) == 10.0

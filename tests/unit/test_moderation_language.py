@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rostra.language import UNKNOWN, language_of
+from rostra_moderation import language
+from rostra_moderation.language import Languages
 
 WIDE = {ord("!") + at: chr(0xFF01 + at) for at in range(94)}
 BOLD = {ord("a") + at: chr(0x1D41A + at) for at in range(26)}
@@ -66,3 +68,22 @@ def test_what_was_said_last_counts() -> None:
     assert (
         language_of("This is English. " * 100 + "Und jetzt sprechen wir Deutsch miteinander. " * 20) == "de"
     )
+
+
+def test_a_text_is_looked_at_once_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def find(text: str) -> str:
+        looked.append(text)
+        return text[:2]
+
+    monkeypatch.setattr(language, "plain_language_of", find)
+    languages = Languages(most=2)
+    assert [languages(text) for text in ("en one", "de two", "en one", "fr three", "en one")] == [
+        "en",
+        "de",
+        "en",
+        "fr",
+        "en",
+    ]
+    assert looked == ["en one", "de two", "fr three", "en one"]

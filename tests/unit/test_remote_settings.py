@@ -171,7 +171,7 @@ async def test_the_doctor_is_content_with_a_server_that_has_no_list() -> None:
 async def test_the_doctor_finds_that_nobody_is_there() -> None:
     (finding,) = await check(made(), services())
     assert not finding.ok
-    assert finding.what == "model 'far': no connection to its server (ConnectError)"
+    assert finding.what == "model 'far': no connection to its server (ClientConnectorError)"
     assert "[models.far]" in finding.advice
 
 

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 from .columns import Key, at, key, metadata, one_of
 
+__all__ = ["account", "metadata", "talk", "talk_turn", "web_session"]
+
 account = sa.Table(
     "account",
     metadata,

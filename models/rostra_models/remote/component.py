@@ -14,7 +14,7 @@ from rostra.errors import ConfigError, ModelError, ModelMissing
 
 from ..tokens import TokenCounter
 from .delta import BadReply, items, table, text
-from .exchange import headers
+from .exchange import failures, headers
 from .failures import Unreachable, decoded, refusal
 from .model import RemoteModel
 from .server import Server, connected
@@ -105,21 +105,19 @@ def _found(services: Services, what: str) -> Finding:
 
 async def _names(server: Server, settings: RemoteSettings, says: str) -> Sequence[str] | None:
     """Return the names of the server's models, or None if it has no list. Raises `ModelError`."""
-    import httpx
-
     body = bytearray()
     try:
-        async with server.client.stream("GET", f"{settings.address}/models") as response:
-            async for chunk in response.aiter_raw():
+        async with server.client.get(f"{settings.address}/models", allow_redirects=False) as response:
+            async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > _MOST_BYTES:
                     raise ModelError(f"{says}: its server sent more than {_MOST_BYTES} bytes")
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except failures() as error:
         raise Unreachable(f"{says}: no connection to its server ({type(error).__name__})") from error
-    if response.status_code == _MISSING:
+    if response.status == _MISSING:
         return None
-    if response.status_code != 200:  # noqa: PLR2004  OK
-        raise refusal(says, response.status_code, bytes(body), stay_away=None)
+    if response.status != 200:  # noqa: PLR2004  OK
+        raise refusal(says, response.status, bytes(body), stay_away=None)
     try:
         listed = items(decoded(bytes(body)).get("data"))
     except BadReply as error:

@@ -113,7 +113,7 @@ class RemoteModel:
         left = GRACE if finished else deadline - self._clock.monotonic()
         try:
             async with self._clock.timeout(max(0.0, left)):
-                delta = await exchange.next()
+                found = await exchange.next()
         except TimeoutError as error:
             if finished:
                 return ()
@@ -123,21 +123,28 @@ class RemoteModel:
             if finished:
                 return ()  # the answer is whole, whatever became of the rest
             raise
-        if delta is None and not (assembly.ended or exchange.done):
+        if not found and not (assembly.ended or exchange.done):
             raise ModelError(f"{self._says}: its server broke off in the middle of an answer")
-        return () if delta is None else (delta,)
+        return found
 
     def _question(self, messages: Sequence[Utterance], sampling: Sampling) -> Question:
         settings, shape = self._settings, _SHAPES[self._api]
         more = {name: json.loads(value) for name, value in sampling.more}
         logprobs = settings.logprobs or bool(more.pop("logprobs", False))
+        # In a stream each token comes with its own log-probability; and a hedge waits for the first of them.
+        whole = sampling.whole and not logprobs and settings.hedge_after_seconds is None
         body = shape.request(messages, sampling, settings.known, logprobs=logprobs)
         body = {"model": settings.model, **body, **settings.extra, **more}
+        if whole:
+            body["stream"] = False
+            body.pop("stream_options", None)
         return Question(
             says=self._says,
             url=settings.address + shape.PATH,
             body=json.dumps(body).encode(),
             read=shape.read,
+            seconds=settings.last_token_seconds if whole else settings.first_token_seconds,
+            whole=whole,
         )
 
     def _priced(self, piece: Piece) -> Piece:

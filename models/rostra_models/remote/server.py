@@ -13,6 +13,7 @@ from rostra.addresses import is_loopback
 from rostra.backoff import delay
 from rostra.breaker import Breaker
 from rostra.clock import Clock
+from rostra.eager import within
 from rostra.errors import ModelError
 
 from .exchange import Exchange, Question
@@ -23,13 +24,19 @@ from .settings import RemoteSettings
 if TYPE_CHECKING:
     import ssl
 
-    import httpx  # imported where it is used: it takes a tenth of a second
+    import aiohttp  # imported where it is used: it takes a third of a second
+
+
+IDLE_SECONDS = 5.0
+"""How long a connection is kept that nobody uses: less than most servers keep it."""
 
 
 class Server:
     """Asks, again where that may help, and leaves a server alone that keeps failing."""
 
-    def __init__(self, name: str, settings: RemoteSettings, clock: Clock, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, name: str, settings: RemoteSettings, clock: Clock, client: aiohttp.ClientSession
+    ) -> None:
         self.breaker = Breaker(failures=settings.breaker_failures, seconds=settings.breaker_seconds)
         self.client = client
         self._says = f"model {name!r}"
@@ -41,12 +48,11 @@ class Server:
     async def asked(self, question: Question) -> AsyncGenerator[Exchange]:
         """Yield the reply to ``question``, once its first token is there; it is closed at the end of the block.
 
-        Raises `ModelError` if there is none within the settings' time.
+        Raises `ModelError` if there is none within the question's time.
         """
-        deadline = self._clock.monotonic() + self._settings.first_token_seconds
+        deadline = self._clock.monotonic() + question.seconds
         try:
-            async with self._clock.timeout(self._settings.first_token_seconds):
-                await self._room.acquire()
+            await within(self._clock, self._settings.first_token_seconds, self._room.acquire())
         except TimeoutError as error:
             most = self._settings.max_connections
             raise ModelError(
@@ -95,8 +101,8 @@ class Server:
         except TimeoutError as error:
             self.breaker.failed(self._clock.monotonic())
             told = True
-            seconds = self._settings.first_token_seconds
-            raise ModelError(f"{self._says}: its server did not begin to answer in {seconds:g} s") from error
+            what = "answer" if question.whole else "begin to answer"
+            raise ModelError(f"{self._says}: its server did not {what} in {question.seconds:g} s") from error
         except Unreachable as error:
             last = self._wait(error, attempt, deadline) is None
             self._report(error, last=last)
@@ -109,9 +115,7 @@ class Server:
         finally:
             if not told:
                 given_up = self._clock.monotonic()
-                self.breaker.given_up(
-                    given_up, waited=given_up - now, patience=self._settings.first_token_seconds
-                )
+                self.breaker.given_up(given_up, waited=given_up - now, patience=question.seconds)
 
     def _report(self, error: Unreachable, *, last: bool) -> None:
         """Tell the breaker of a failure. Who only limits how often it is asked is well, if it serves in the end."""
@@ -121,7 +125,8 @@ class Server:
             self.breaker.failed(self._clock.monotonic(), stay_away=error.stay_away if last else None)
 
     async def _race(self, question: Question) -> Exchange:
-        after = self._settings.hedge_after_seconds
+        # Of a whole answer nothing comes early, so that it would be asked for twice each time.
+        after = None if question.whole else self._settings.hedge_after_seconds
 
         async def ask() -> Exchange:
             return await Exchange.opened(self.client, question, self._clock)
@@ -138,15 +143,20 @@ async def connected(
     name: str, settings: RemoteSettings, clock: Clock, *, headers: dict[str, str], trust: Path | None
 ) -> AsyncGenerator[Server]:
     """Open a pool of connections. ``trust`` has certificates. What stays on this machine goes by no proxy."""
-    import httpx
+    import aiohttp
 
-    async with httpx.AsyncClient(
+    connector = aiohttp.TCPConnector(
+        limit=0,  # `Server` lets in as many as there may be
+        ssl=_context(settings.address, trust),
+        keepalive_timeout=IDLE_SECONDS,
+    )
+    async with aiohttp.ClientSession(
+        connector=connector,
         headers=headers,
-        verify=_context(settings.address, trust),
-        timeout=None,  # noqa: S113  every wait goes through the clock
-        follow_redirects=False,
-        trust_env=not is_loopback(settings.address),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=settings.max_connections),
+        timeout=aiohttp.ClientTimeout(),  # none: every wait goes through the clock
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        proxy=proxy_for(settings.address),
     ) as client:
         yield Server(name, settings, clock, client)
 
@@ -155,6 +165,21 @@ def _context(url: str, trust: Path | None) -> bool | ssl.SSLContext:
     import ssl
 
     if urlsplit(url).scheme == "http":
-        # It trusts nobody, and is not asked; reading what to trust takes long.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return True if trust is None else ssl.create_default_context(cafile=str(trust))
+        return True  # it trusts nobody, and is not asked; reading what to trust takes long
+    if trust is not None:
+        return ssl.create_default_context(cafile=str(trust))
+    import httpx
+
+    return httpx.create_ssl_context()  # of certifi, or of SSL_CERT_FILE: some systems have no certificates
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for ``url``. What stays on this machine goes by none."""
+    from urllib.request import getproxies, proxy_bypass  # it brings an HTTP client along
+
+    parts = urlsplit(url)
+    if is_loopback(url) or proxy_bypass(parts.netloc):
+        return None
+    named = getproxies()
+    found = named.get(parts.scheme) or named.get("all")
+    return found if found is None or "://" in found else f"http://{found}"

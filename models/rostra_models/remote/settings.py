@@ -78,7 +78,7 @@ class RemoteSettings(ComponentSettings):
     last_token_seconds: Annotated[float, Field(gt=0)] = 110.0
     retries: Annotated[int, Field(ge=0)] = 3
     hedge_after_seconds: Annotated[float, Field(gt=0)] | None = None
-    max_connections: Annotated[int, Field(ge=1)] = 64
+    max_connections: Annotated[int, Field(ge=1)] = 256
     price_prompt: Price | None = None
     price_cached: Price | None = None
     price_completion: Price | None = None

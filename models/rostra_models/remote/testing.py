@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -83,13 +84,13 @@ class FakeServer:
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
     @asynccontextmanager
-    async def listening(self) -> AsyncGenerator[str]:
-        """Listen, and yield where the API begins."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
+        """Listen, with ``tls`` where it is given, and yield where the API begins."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         port: int = server.sockets[0].getsockname()[1]
         async with server:
             try:
-                yield f"http://127.0.0.1:{port}/v1"
+                yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/v1"
             finally:
                 server.close()
                 for task in self._tasks:

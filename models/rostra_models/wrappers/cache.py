@@ -142,10 +142,13 @@ class CacheModel:
         version = (
             self.version
         )  # another model's answers, or the same one's before it was trained on, are not its own
+        place = sampling.place if self._settings.by_place else None
         asked = {
             "version": version and version.id,
             "messages": [asdict(message) for message in messages],
-            "sampling": asdict(sampling if self._settings.by_place else replace(sampling, place=None)),
+            "sampling": asdict(
+                replace(sampling, place=place, whole=False)
+            ),  # in one piece or many, it is the same
         }
         return hashlib.blake2b(json.dumps(asked).encode(), key=self._secret, digest_size=32).digest()
 

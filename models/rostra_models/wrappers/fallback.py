@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Annotated
 
 import structlog
@@ -79,7 +80,9 @@ class FallbackModel:
         failures: list[tuple[str, ModelError]] = []
         for model in self._models:
             last = model is self._models[-1]
-            async with closing(model.stream(messages, sampling)) as pieces:
+            # The first piece of a whole answer comes with the last, which nobody waits for so shortly.
+            asked = sampling if last else replace(sampling, whole=False)
+            async with closing(model.stream(messages, asked)) as pieces:
                 try:
                     piece = await self._first(model, pieces, None if last else self._seconds)
                     if not last:

@@ -99,7 +99,7 @@ def read_calls(path: Path) -> Sequence[Call]:
 
 
 def _key(messages: Sequence[Utterance], sampling: Sampling) -> Hashable:
-    return tuple(messages), replace(sampling, place=None)
+    return tuple(messages), replace(sampling, place=None, whole=False)
 
 
 @asynccontextmanager
