@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _WORDS = (
-    "acorn anchor apple apron arrow badge banjo barrel basket beacon bottle bridge bucket button candle canoe carpet castle"
+    "acorn anchor apple arrow badge banjo barrel basket beacon bottle bridge bucket button candle canoe carpet castle"
     " cellar chimney cloud clover compass cottage cradle curtain desk dial drawer easel feather fence fiddle flute fountain"
     " garden glove hammer harbour hinge island jacket kettle ladder lantern lemon marble mirror needle orchard paddle pebble"
     " pillow puzzle quilt ribbon saddle saucer shelf spoon statue teapot thimble ticket tower trumpet tunnel umbrella vase"

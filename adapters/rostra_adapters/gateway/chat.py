@@ -149,9 +149,16 @@ class Chat:
         return spoken.whole(question.head, choices, used, logprobs=question.logprobs)
 
     async def stream(
-        self, question: Question, request: web.Request, headers: dict[str, str]
+        self,
+        question: Question,
+        request: web.Request,
+        headers: dict[str, str],
+        told: Callable[[Exception], Refused],
     ) -> web.StreamResponse:
-        """Send the answer as it is released. Raises what `whole` does, as long as nothing was sent."""
+        """Send the answer as it is released. Raises what `whole` does, as long as nothing was sent.
+
+        Afterwards an event says what went wrong, as ``told`` has it, and is the last.
+        """
         line = Line(question, request, headers)
         choices = [Choice(at, one.reply) for at, one in enumerate(question.asked)]
 
@@ -166,15 +173,12 @@ class Chat:
         async with self._seat():
             try:
                 used = await self._attended(_together(one, choices, question.asked), request, line.ping)
-            except Refused as error:
-                if not line.open:
+            except Exception as error:  # models and stages are foreign code
+                if not line.open or gone(request):
                     raise
-                await line.say(spoken.event(error.body))
+                await line.say(spoken.event(told(error).body))
                 return await line.close()
-        if question.usage:
-            await line.say(spoken.last(question.head, used))
-        await line.say(spoken.DONE)
-        return await line.close()
+        return await line.close((spoken.last(question.head, used) if question.usage else b"") + spoken.DONE)
 
     async def _answered(
         self, asked: Asked, choice: Choice, emit: Callable[[Action], Coroutine[Any, Any, None]]
@@ -215,7 +219,7 @@ class Chat:
                     async with self._clock.timeout(WATCH):
                         await asyncio.wait({task})
                 looks += 1
-                if not task.done() and (request.transport is None or request.transport.is_closing()):
+                if not task.done() and gone(request):
                     raise ConnectionResetError("the client hung up")
                 if not task.done() and quiet is not None and looks % QUIET == 0:
                     await quiet()
@@ -224,6 +228,11 @@ class Chat:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
+
+
+def gone(request: web.Request) -> bool:
+    """Say whether nobody waits for a reply any more."""
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _together(
@@ -262,6 +271,8 @@ class Line:
         )
         self._opening = asyncio.Lock()
         self._begun: set[int] = set()
+        self._ended = 0
+        self._ending = b""
 
     @property
     def open(self) -> bool:
@@ -280,8 +291,10 @@ class Line:
         """Say that there is nothing to say yet."""
         await self.say(spoken.PING)
 
-    async def close(self) -> web.StreamResponse:
-        """Return the response, at its end."""
+    async def close(self, last: bytes = b"") -> web.StreamResponse:
+        """Send what is left and ``last``, in one go, and return the response, at its end."""
+        if self._ending or last:
+            await self.say(self._ending + last)
         await self._response.write_eof()
         return self._response
 
@@ -335,11 +348,14 @@ class Line:
         await self.say(data + spoken.chunk(head, choice.number, delta, more=more))
 
     async def end(self, choice: Choice) -> None:
-        """Say how a choice ended."""
+        """Say how a choice ended; of the last one, `close` does."""
         if choice.number not in self._begun:
             await self._delta(choice, {})
-        await self.say(
-            spoken.chunk(
-                self._question.head, choice.number, {}, finish=choice.finish, more=spoken.explained(choice)
-            )
+        self._ended += 1
+        ending = spoken.chunk(
+            self._question.head, choice.number, {}, finish=choice.finish, more=spoken.explained(choice)
         )
+        if self._ended == len(self._question.asked):
+            self._ending = ending
+        else:
+            await self.say(ending)

@@ -30,6 +30,8 @@ class Choice:
     tokens: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
     said: int = 0
     """Characters of the text whose tokens were told."""
+    changed: bool = False
+    """Whether what was released is not what the model said: then its tokens are not for others to read."""
     _reason: FinishReason | None = None
 
     def hear(self, piece: Piece) -> None:
@@ -64,8 +66,11 @@ class Choice:
         https://platform.openai.com/docs/api-reference/chat/object
         """
         found: list[dict[str, Any]] = []
-        while self.tokens and self.said + len(self.tokens[0][0]) <= upto:
+        while not self.changed and self.tokens and self.said + len(self.tokens[0][0]) <= upto:
             token, logprob = self.tokens.pop(0)
+            if not self.text.startswith(token, self.said):
+                self.changed = True
+                break
             self.said += len(token)
             entry = {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": []}
             found.append(entry)

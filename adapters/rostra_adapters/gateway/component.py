@@ -20,6 +20,9 @@ from .gateway import Gateway
 from .repeats import Repeats
 from .settings import GatewaySettings
 
+UNREAD = 2**62
+"""Bytes, so many that the gateway, and not the server, says that a body is too large, in the shape of its other errors."""
+
 
 @asynccontextmanager
 async def opened(settings: GatewaySettings, services: Services) -> AsyncGenerator[Gateway]:
@@ -54,7 +57,7 @@ async def opened(settings: GatewaySettings, services: Services) -> AsyncGenerato
         )
         stack.enter_context(probed(server, services, settings.metrics_for))
         for prefix, routes in gateway.routes().items():
-            stack.enter_context(server.mount(prefix, routes, body=settings.body_bytes))
+            stack.enter_context(server.mount(prefix, routes, body=UNREAD))
         yield gateway
 
 

@@ -87,4 +87,5 @@ class Door:
 
 def _secret(request: web.Request) -> str:
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-    return secret.strip() if kind.lower() == "bearer" and len(secret) <= 256 else ""  # noqa: PLR2004  ours are shorter
+    fit = kind.lower() == "bearer" and len(secret) <= 256 and secret.isascii()  # noqa: PLR2004  ours are shorter
+    return secret.strip() if fit else ""

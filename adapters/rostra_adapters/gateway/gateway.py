@@ -21,7 +21,7 @@ from rostra.places import Place
 from rostra.protocols import Accept, Model
 from rostra.stores import Store
 
-from .chat import CHANNEL, Chat
+from .chat import CHANNEL, Chat, gone
 from .door import Door
 from .openapi import document
 from .refused import (
@@ -80,7 +80,7 @@ class Gateway:
         handles: dict[tuple[str, str], Handle] = {
             ("POST", "/v1/chat/completions"): self._completions,
             ("GET", "/v1/models"): self._models,
-            ("GET", "/v1/models/{id:.+}"): self._model,
+            ("GET", "/v1/models/{id:(?s:.+)}"): self._model,
             ("GET", "/v1/why/{id}"): self._why,
             ("GET", "/v1/openapi.json"): self._document,
         }
@@ -93,9 +93,13 @@ class Gateway:
                 web.route(method, path.removeprefix(first), self._answering(handle))
             )
         for routes in found.values():
-            paths = dict.fromkeys(route.path for route in routes)
-            routes.extend(web.route("*", path, self._answering(_not_allowed)) for path in paths)
-            routes.append(web.route("*", "/{rest:.*}", self._answering(_nowhere)))
+            allowed: dict[str, list[str]] = {}
+            for route in routes:
+                allowed.setdefault(route.path, []).append(route.method)
+            routes.extend(
+                web.route("*", path, self._answering(_only(*those))) for path, those in allowed.items()
+            )
+            routes.append(web.route("*", "/{rest:(?s:.*)}", self._answering(_nowhere)))
         return found
 
     def _answering(self, handle: Handle) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -107,18 +111,12 @@ class Gateway:
                 if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in headers:
                     return web.Response(status=204, headers=headers)
                 return await handle(request, headers)
-            except Refused as error:
-                refused = error
-            except (web.HTTPException, asyncio.CancelledError, ConnectionError):
+            except (web.HTTPException, asyncio.CancelledError):
                 raise
-            except Exception as error:  # models and stages are foreign code: their words stay here
-                refused = _failed(error)
-                if refused.status == BROKEN:
-                    log.exception(
-                        "request failed", request=headers["x-request-id"], error=type(error).__name__
-                    )
-                else:
-                    log.warning("request failed", request=headers["x-request-id"], error=str(error))
+            except Exception as error:  # noqa: BLE001  models and stages are foreign code: their words stay here
+                if isinstance(error, ConnectionError) and gone(request):
+                    return web.Response()  # to nobody
+                refused = _told_of(error, headers["x-request-id"])
             return web.json_response(
                 refused.body, status=refused.status, headers={**headers, **refused.headers}
             )
@@ -142,7 +140,9 @@ class Gateway:
         body = await self._body(request)
         question = self.chat.read(body, key)
         if question.asked[0].streams:
-            return await self.chat.stream(question, request, headers)
+            return await self.chat.stream(
+                question, request, headers, lambda error: _told_of(error, headers["x-request-id"])
+            )
         answer = await self.repeats.once(
             key.id or key.application,
             request.headers.get(HEADER, ""),
@@ -194,18 +194,35 @@ class Gateway:
         return Place(adapter=self.name, workspace=application, channel=CHANNEL)
 
     async def _body(self, request: web.Request) -> bytes:
+        most = self.settings.body_bytes
+        large = Refused(TOO_LARGE, f"the body is too large; {most:,} bytes are allowed")
+        if (request.content_length or 0) > most:
+            raise large
         try:
             async with self.clock.timeout(READING):
-                return await request.read()
+                return await request.clone(client_max_size=most).read()
         except TimeoutError:
             raise Refused(TIMED_OUT, "the body did not come") from None
         except web.HTTPRequestEntityTooLarge:
-            most = self.settings.body_bytes
-            raise Refused(TOO_LARGE, f"the body is too large; {most:,} bytes are allowed") from None
+            raise large from None
+        except web.RequestPayloadError:
+            raise Refused(BAD_REQUEST, "the body is not encoded as its headers say") from None
 
 
 def _told(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "rostra"}
+
+
+def _told_of(error: Exception, request: str) -> Refused:
+    """Return what a client is told of ``error``; the log gets the rest."""
+    if isinstance(error, Refused):
+        return error
+    refused = _failed(error)
+    if refused.status == BROKEN:
+        log.error("request failed", request=request, error=type(error).__name__, exc_info=error)
+    else:
+        log.warning("request failed", request=request, error=str(error))
+    return refused
 
 
 def _failed(error: Exception) -> Refused:
@@ -228,5 +245,11 @@ async def _nowhere(_: web.Request, __: dict[str, str]) -> web.StreamResponse:
     )
 
 
-async def _not_allowed(request: web.Request, _: dict[str, str]) -> web.StreamResponse:
-    raise Refused(NOT_ALLOWED, f"{request.method[:16]} is not for this path", code="method_not_allowed")
+def _only(*methods: str) -> Handle:
+    """Return what refuses every other method."""
+
+    async def refuse(_: web.Request, __: dict[str, str]) -> web.StreamResponse:
+        allow = ", ".join(methods)
+        raise Refused(NOT_ALLOWED, f"this path is for {allow} alone", code="method_not_allowed", allow=allow)
+
+    return refuse

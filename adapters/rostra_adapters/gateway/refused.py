@@ -25,7 +25,7 @@ KINDS = {
 """The ``type`` of an error, by status; all others are ``invalid_request_error``."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: whatever it passes through sets its traceback
 class Refused(Exception):
     """A request that is not answered. What it says never quotes what was asked."""
 
@@ -34,6 +34,7 @@ class Refused(Exception):
     code: str | None = None
     param: str | None = None
     retry_after: float | None = None
+    allow: str = ""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -47,6 +48,8 @@ class Refused(Exception):
     def headers(self) -> dict[str, str]:
         """What goes along: whole seconds, as RFC 9110 has it."""
         headers = {"WWW-Authenticate": "Bearer"} if self.status == UNAUTHORIZED else {}
+        if self.allow:
+            headers["Allow"] = self.allow
         if self.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_after)))
         return headers

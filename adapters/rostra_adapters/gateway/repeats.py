@@ -67,7 +67,7 @@ class Repeats:
         try:
             answer = await make()
         except BaseException:
-            del self._kept[key]
+            self._kept.pop(key, None)
             kept.answer.cancel()
             raise
         kept.answer.set_result(answer)

@@ -21,7 +21,7 @@ NAME = r"^[A-Za-z0-9_.-]{1,128}$"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Part(_Model):
@@ -77,7 +77,10 @@ class StreamOptions(_Model):
 
 
 class ChatRequest(_Model):
-    """The body of a request. Fields that change nothing here are passed over, such as ``store`` and ``metadata``."""
+    """The body of a request. Fields that change nothing here are passed over, such as ``store`` and ``metadata``.
+
+    Those that may only be null, or only text, would change the answer, and cannot be done.
+    """
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=4096)]
     model: Annotated[str, Field(min_length=1, max_length=256)] = "default"
@@ -102,6 +105,11 @@ class ChatRequest(_Model):
     reasoning_effort: str | None = None
     user: Annotated[str, Field(max_length=512)] | None = None
     safety_identifier: Annotated[str, Field(max_length=512)] | None = None
+    modalities: list[Literal["text"]] | None = None
+    audio: None = None
+    function_call: None = None
+    functions: None = None
+    web_search_options: None = None
 
     @property
     def asker(self) -> str:
@@ -181,7 +189,7 @@ def sampling(request: ChatRequest, like: Sampling, *, takes: frozenset[str], mos
         max_tokens=min(asked, most),
         stop=like.stop if stop is None else tuple(filter(None, stop)),
         seed=like.seed if request.seed is None else request.seed,
-        tools=tuple(_tool(one.function) for one in request.tools or ()),
+        tools=tuple(_tool(one.function, f"tools[{at}]") for at, one in enumerate(request.tools or ())),
         more=_more(request, takes),
     )
 
@@ -193,18 +201,26 @@ def _more(request: ChatRequest, takes: frozenset[str]) -> tuple[tuple[str, str],
         if value is None or (value in _NOTHING.get(name, ()) and name not in takes):
             continue
         if name in takes:
-            found.append((name, json.dumps(value)))
+            found.append((name, _json(value, name)))
         elif name != "logprobs":  # a model that gives them gives them unasked
             raise _unsupported(name)
     return tuple(found)
 
 
-def _tool(function: Function) -> Tool:
+def _tool(function: Function, where: str) -> Tool:
     return Tool(
         name=function.name,
         description=function.description or "",
-        parameters=json.dumps(function.parameters),
+        parameters=_json(function.parameters, f"{where}.function.parameters"),
     )
+
+
+def _json(value: object, where: str) -> str:
+    """Return ``value`` as JSON, which has no NaN and no infinity, although its reader lets them in."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise Refused(BAD_REQUEST, f"{where}: a number in it is none", param=where) from None
 
 
 def _unsupported(name: str) -> Refused:
