@@ -22,7 +22,8 @@ def count_of(models: Sequence[Model], text: str) -> int:
 
 def taken_by_all(models: Sequence[Model]) -> frozenset[str]:
     """Return what all of them take beyond what every model does."""
-    return reduce(frozenset.intersection, map(taken_by, models))
+    first, *others = map(taken_by, models)
+    return first.intersection(*others)
 
 
 def most_of_one(models: Sequence[Model], prompt: int, completion: int) -> Usage:
