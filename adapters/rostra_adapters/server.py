@@ -110,6 +110,7 @@ class Server:
             # The largest body that any mount may ask for is set there, with the request's copy.
             app = web.Application(client_max_size=BODY)
             app.router.add_route("*", "/{path:(?s:.*)}", self._answer)  # a path may have a line feed in it
+            app.on_response_prepare.append(_unnamed)
             runner = web.AppRunner(
                 app,
                 access_log=None,
@@ -191,6 +192,11 @@ class Server:
 
     def _trusts(self, remote: str | None) -> bool:
         return is_in(remote or "", self.proxies)
+
+
+async def _unnamed(_: web.Request, response: web.StreamResponse) -> None:
+    """Say nothing of what serves here, and in which version: it helps nobody but whoever looks for a hole in it."""
+    response.headers.pop("Server", None)
 
 
 def split_address(address: str) -> tuple[str, int]:

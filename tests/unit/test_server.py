@@ -51,6 +51,13 @@ async def test_adapters_that_name_one_address_share_a_server() -> None:
         await get(f"{one.url}/healthz")
 
 
+async def test_answers_do_not_say_what_serves_them() -> None:
+    async with serving("127.0.0.1:0", clock=CLOCK) as server, aiohttp.ClientSession() as session:
+        for path in ("/healthz", "/nowhere"):
+            async with session.get(server.url + path) as answer:
+                assert "Server" not in answer.headers
+
+
 async def test_routes_come_and_go_while_it_runs() -> None:
     async with serving("127.0.0.1:0", clock=CLOCK) as server:
         assert (await get(f"{server.url}/pages/ann"))[0] == 404
