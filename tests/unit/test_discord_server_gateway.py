@@ -10,8 +10,10 @@ import discord
 import pytest
 from discord_echo import Echo, ShardedEcho, running, serving
 
+from rostra.testing.clock import ManualClock
 from rostra.testing.discord_server import DiscordServer
 from rostra.testing.discord_server.gateway import MEMBERS
+from rostra.testing.discord_server.world import World
 
 
 @pytest.fixture
@@ -127,6 +129,19 @@ async def test_intents_that_do_not_exist_are_refused(server: DiscordServer) -> N
         with pytest.raises(discord.ConnectionClosed) as caught:
             await client.start(server.token)
     assert caught.value.code == 4013
+
+
+async def test_shards_get_guilds_in_turn_however_much_time_passes_between_two() -> None:
+    clock = ManualClock()
+    world = World(clock=clock)
+    found: list[int] = []
+    for milliseconds in (0, 1, 2, 3, 14, 1000):
+        await clock.advance(milliseconds / 1000)
+        found.append(world.guild("one").id)
+    assert [ident >> 22 for ident in found] == sorted({ident >> 22 for ident in found})
+    for shards in (1, 2, 3):
+        assert [(ident >> 22) % shards for ident in found] == [at % shards for at in range(6)]
+    assert world.person("ann").id > found[-1]
 
 
 async def test_shards_hear_of_their_own_guilds() -> None:

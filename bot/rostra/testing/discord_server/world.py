@@ -16,6 +16,9 @@ Json: TypeAlias = dict[str, Any]
 EPOCH_MS = 1_420_070_400_000
 """The first millisecond of Discord's ids: https://docs.discord.com/developers/reference#snowflakes."""
 
+TURNS = 12
+"""Numbers of shards that divide it get guilds in turn."""
+
 TEXT, DM, PUBLIC_THREAD, PRIVATE_THREAD = 0, 1, 11, 12
 """Kinds of channels: https://docs.discord.com/developers/resources/channel#channel-object-channel-types."""
 
@@ -187,11 +190,20 @@ class World:
     def __post_init__(self) -> None:
         self.bot = self.person("rostra", bot=True)
 
-    def new_id(self, *, step: int = 1) -> int:
-        """Return an id that nobody had. Guilds step by ``1 << 22``, so that shards get them in turn."""
-        now = int(self.clock.now().timestamp() * 1000) - EPOCH_MS
-        self._last = max(self._last + step, now << 22)
+    def new_id(self) -> int:
+        """Return an id that nobody had."""
+        self._last = max(self._last + 1, self._now() << 22)
         return self._last
+
+    def _guild_id(self) -> int:
+        """Return an id of a guild. However much time has passed, two, three, four or six shards get guilds in turn."""
+        at = max((self._last >> 22) + 1, self._now())
+        at += (len(self.guilds) - at) % TURNS
+        self._last = at << 22
+        return self._last
+
+    def _now(self) -> int:
+        return int(self.clock.now().timestamp() * 1000) - EPOCH_MS
 
     def person(self, name: str, *, bot: bool = False, guild: Guild | None = None) -> Account:
         """Let somebody exist, as a member of ``guild`` if it is given."""
@@ -203,7 +215,7 @@ class World:
 
     def guild(self, name: str) -> Guild:
         """Found a guild that the bot is a member of."""
-        guild = Guild(id=self.new_id(step=1 << 22), name=name, members={self.bot: set()})
+        guild = Guild(id=self._guild_id(), name=name, members={self.bot: set()})
         self.guilds[guild.id] = guild
         return guild
 
