@@ -78,7 +78,7 @@ class Metrics:
                 under_way.inc()
                 try:
                     await inner(turn, heard)
-                except Exception:
+                except Exception:  # whatever it is, it is counted and goes on
                     ending = "error"
                     raise
                 finally:
