@@ -131,11 +131,13 @@ async def test_logprobs_are_given_where_they_are_asked_for_and_the_model_has_the
         with_them = await stand.answer("Hello you", logprobs=True)
         stand.model().script["plain"] = ["No ", "figures."]
         without = await stand.answer("plain")
+        unknown = await stand.answer("plain", logprobs=True)
         status, error = await stand.refused("Hello", logprobs=True, top_logprobs=2)
     found = with_them["choices"][0]["logprobs"]
     assert [(one["token"], one["logprob"]) for one in found["content"]] == [("Hello ", -0.5), ("you", -0.5)]
     assert bytes(found["content"][0]["bytes"]) == b"Hello "
     assert without["choices"][0]["logprobs"] is None
+    assert unknown["choices"][0]["logprobs"] is None, "nobody knows, which is not the same as certain"
     assert (status, error["param"], error["code"]) == (400, "top_logprobs", "unsupported_parameter")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rostra.actions import Ending
-from rostra.chat import FinishReason, Piece, ToolCall
+from rostra.chat import Piece, ToolCall
 
 FINISHES: dict[Ending, str] = {
     "stop": "stop",
@@ -30,21 +30,19 @@ class Choice:
     tokens: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
     said: int = 0
     """Characters of the text whose tokens were told."""
-    changed: bool = False
-    """Whether what was released is not what the model said: then its tokens are not for others to read."""
-    _reason: FinishReason | None = None
+    untold: bool = False
+    """Whether the rest of its tokens is not told: what was released is not what the model said, or it gave no figures."""
 
     def hear(self, piece: Piece) -> None:
         """Take note of what the model says, which is not released by that."""
         self.calls.extend(piece.calls)
-        self._reason = piece.finish or self._reason
         if piece.logprobs:
             # Of several tokens in one piece, nobody knows where one ends: the first has the text of all.
             first, *rest = piece.logprobs
             self.tokens.append((piece.text, first))
             self.tokens.extend(("", each) for each in rest)
         elif piece.text:
-            self.tokens.append((piece.text, 0.0))
+            self.untold = True
 
     def end(self, text: str, ending: Ending) -> None:
         """Have the answer end with ``text`` as all of it."""
@@ -62,14 +60,14 @@ class Choice:
     def logprobs(self, upto: int) -> dict[str, Any] | None:
         """Return the log-probabilities of the tokens up to a character that were not told before.
 
-        None where what was released is not what the model said. Source:
+        None where what was released is not what the model said, or where it gave none. Source:
         https://platform.openai.com/docs/api-reference/chat/object
         """
         found: list[dict[str, Any]] = []
-        while not self.changed and self.tokens and self.said + len(self.tokens[0][0]) <= upto:
+        while not self.untold and self.tokens and self.said + len(self.tokens[0][0]) <= upto:
             token, logprob = self.tokens.pop(0)
             if not self.text.startswith(token, self.said):
-                self.changed = True
+                self.untold = True
                 break
             self.said += len(token)
             entry = {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": []}
