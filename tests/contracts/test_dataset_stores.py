@@ -139,4 +139,10 @@ async def test_alike_questions_stand_on_one_side_and_equal_ones_do_in_any_case(h
         return len(found), len({split for _, split in found})
 
     assert {await sides(salt, 0.8) for salt in range(3)} == {(4, 1)}
-    assert {await sides(salt, 0) for salt in range(3, 20)} == {(4, 1), (4, 2)}
+    # ids are drawn anew in every run: all four stand together in one of eight, and in 99 a handful of both is sure
+    seen: set[tuple[int, int]] = set()
+    for salt in range(3, 100):
+        seen.add(await sides(salt, 0))
+        if len(seen) > 1:
+            break
+    assert seen == {(4, 1), (4, 2)}
