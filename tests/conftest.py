@@ -19,3 +19,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-transcripts", action="store_true", help="write what happens into the transcripts"
     )
+
+
+@pytest.fixture
+def hub_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no hub for anything.
+
+    huggingface_hub reads the environment once, when it is imported: whichever test is first to import it would decide for
+    all that follow in its process. So the switch itself is turned, and turned back.
+    """
+    constants = pytest.importorskip("huggingface_hub.constants")
+    config = pytest.importorskip("datasets.config")
+    for module in (constants, config):
+        monkeypatch.setattr(module, "HF_HUB_OFFLINE", True)

@@ -195,11 +195,11 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hub_offline")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_rows_of_a_dataset_are_streamed_into_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     there = tmp_path / "there"
     there.mkdir()
     rows = [{"question": f"what is {number}?", "answer": str(number)} for number in range(50)]

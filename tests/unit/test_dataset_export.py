@@ -302,10 +302,8 @@ async def test_the_store_is_asked_for_many_judgments_at_once_and_never_for_one(h
 
 
 @pytest.mark.slow
-async def test_datasets_loads_every_export_with_its_splits(
-    here: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.usefixtures("hub_offline")
+async def test_datasets_loads_every_export_with_its_splits(here: Stand, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
     await unlike(here, 6, "A > B > C > D", "+B -D", "!")
