@@ -22,7 +22,7 @@ GIVEN = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "l
 ENDS = "ends.json"
 _NEEDED = (
     "torch.distributed.fsdp",
-    *(f"rostra_models.training.{one}" for one in ("pretrain", "sft", "reward")),
+    *(f"rostra_models.training.{one}" for one in ("pretrain", "sft", "reward", "ppo")),
 )
 
 

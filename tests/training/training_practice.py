@@ -18,14 +18,19 @@ def likes_a(conversations: Sequence[Sequence[Utterance]]) -> Sequence[float]:
     return [said[-1].text.count("a") / 4 for said in conversations]
 
 
-def practice(folder: Path, base: Path, kind: type[PpoSettings] = PpoSettings, **given: Any) -> PpoSettings:
-    """Settings of a run that takes a second; ``loop`` is a dictionary."""
+def questions(folder: Path) -> Path:
+    """Write sixteen questions, and return where they are."""
     folder.mkdir(exist_ok=True, parents=True)
     asked = folder / "asked.txt"
     asked.write_text("\n".join(f"say {one}{other}" for one in "abcd" for other in "efgh"), encoding="utf-8")
+    return asked
+
+
+def practice(folder: Path, base: Path, kind: type[PpoSettings] = PpoSettings, **given: Any) -> PpoSettings:
+    """Settings of a run that takes a second; ``loop`` is a dictionary."""
     loop: dict[str, Any] = {"learning_rate": 1e-3, **QUIET, **given.pop("loop", {})}
     plain: dict[str, Any] = {
-        "data": asked,
+        "data": questions(folder),
         "model": base,
         "out": folder / "run",
         "rounds": 2,
