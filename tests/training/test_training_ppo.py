@@ -76,8 +76,8 @@ def test_a_run_resumed_in_the_middle_of_a_round_is_the_uninterrupted_one_bit_for
 
 
 def test_a_run_resumed_between_rounds_is_the_uninterrupted_one(base: Path, tmp_path: Path) -> None:
-    whole = practice(tmp_path / "whole", base, length_free=True)
-    half = practice(tmp_path / "half", base, length_free=True, loop={"save_every": 3})
+    whole = practice(tmp_path / "whole", base, length_rate=0.5)
+    half = practice(tmp_path / "half", base, length_rate=0.5, loop={"save_every": 3})
     expected = ppo(whole, score=likes_a)
     ppo(half, score=likes_a)
     shutil.rmtree(half.out / "checkpoints" / "step-00000006")

@@ -14,7 +14,7 @@ from rostra_models.conversation import Conversation
 from rostra_models.training.actor import Actor, aligned, reference_of
 from rostra_models.training.advantages import whitened
 from rostra_models.training.chat_batches import padded
-from rostra_models.training.earning import Scale, earned, scale_of, texts
+from rostra_models.training.earning import Scale, Tariff, earned, scale_of, tariff_of, texts
 from rostra_models.training.lora import add_lora, parts
 from rostra_models.training.policy import clipped_policy_loss
 from rostra_models.training.practice import Weighing, divergences, example, figures, judged, measured
@@ -96,13 +96,15 @@ def test_low_rank_parts_are_spoken_with(base: Path) -> None:
 
 # Scoring
 
+FREE = Tariff(usual=0.0)
+
 
 def test_an_answer_without_an_end_earns_the_fixed_score() -> None:
     answers = [answer(5, END, ended=True), answer(5, 6), answer(5, 7, END, ended=True)]
     scale = Scale(mean=1.0, deviation=2.0)
-    found = earned([3.0, 9.0, -9.0], answers, scale, unfinished=-1.0, clip=2.0)
+    found = earned([3.0, 9.0, -9.0], answers, scale, tariff=FREE, unfinished=-1.0, clip=2.0)
     torch.testing.assert_close(found, torch.tensor([1.0, -1.0, -2.0]))
-    found = earned([3.0, 9.0, -9.0], answers, scale, unfinished=None, clip=0.0)
+    found = earned([3.0, 9.0, -9.0], answers, scale, tariff=FREE, unfinished=None, clip=0.0)
     torch.testing.assert_close(found, torch.tensor([1.0, 4.0, -5.0]))
 
 
@@ -113,16 +115,18 @@ def test_rewards_are_measured_in_deviations_of_the_first_ones() -> None:
     assert scale_of([4.0]) == Scale(mean=4.0, deviation=1.0)
 
 
-def test_what_length_explains_of_a_reward_is_not_earned() -> None:
-    answers = [answer(*[5] * tokens, END, ended=True) for tokens in (1, 3, 7, 15)]
-    lengths = [len(one.said) for one in answers]
-    short = [-math.log1p(length) for length in lengths]
-    found = earned(short, answers, scale_of(short, lengths), unfinished=-1.0, clip=0.0)
-    torch.testing.assert_close(found, torch.zeros(4), atol=1e-5, rtol=0)
-    liked = [one + other for one, other in zip(short, (1.0, -1.0, -1.0, 1.0), strict=True)]
-    found = earned(liked, answers, scale_of(liked, lengths), unfinished=-1.0, clip=0.0)
-    unit = 2 / math.sqrt(3)  # the deviation of the ones, of which length explains nothing
-    torch.testing.assert_close(found, torch.tensor([1.0, -1.0, -1.0, 1.0]) / unit, atol=1e-5, rtol=0)
+def test_length_costs_more_while_answers_are_too_long_and_is_paid_for_while_they_are_too_short() -> None:
+    usual, shorter, longer = ([answer(*[5] * tokens, END, ended=True)] * 2 for tokens in (7, 3, 15))
+    tariff = tariff_of(usual)
+    assert tariff.price == 0
+    assert tariff.after(usual, 0.5) == tariff
+    nat = math.log(2.0)  # 1 + 3, 1 + 7 and 1 + 15 tokens are this far apart
+    paid = tariff.after(shorter, 0.5)
+    assert paid.price == pytest.approx(-nat / 2)
+    assert paid.after(shorter, 0.5).price == pytest.approx(-nat), "it goes on until they are not"
+    assert paid.after(longer, 0.5).price == pytest.approx(0, abs=1e-6)
+    found = earned([2.0, 2.0], [shorter[0], longer[0]], Scale(), tariff=paid, unfinished=None, clip=1.0)
+    torch.testing.assert_close(found, torch.tensor([1 - nat * nat / 2, 1 + nat * nat / 2]))
 
 
 def test_the_text_of_an_answer_has_no_end_token(base: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,21 +28,35 @@ TINY = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Where rewards have their zero and their unit: the mean and the deviation of the first policy's answers.
-
-    ``slope`` is how much more an answer is worth that is a nat longer, by the logarithm of its length, and ``length`` that
-    logarithm's mean: what length explains of a reward is taken off. With a slope of 0 nothing is.
-    """
+    """Where rewards have their zero and their unit: the mean and the deviation of the first policy's answers."""
 
     mean: float = 0.0
     deviation: float = 1.0
-    slope: float = 0.0
-    length: float = 0.0
 
-    def of(self, rewards: Sequence[float], lengths: Sequence[int]) -> Tensor:
-        """Return rewards on this scale; ``lengths`` are in tokens."""
-        longer = torch.tensor(lengths, dtype=torch.float32).log1p() - self.length
-        return (torch.tensor(rewards) - self.mean - self.slope * longer) / self.deviation
+    def of(self, rewards: Sequence[float]) -> Tensor:
+        """Return rewards on this scale."""
+        return (torch.tensor(rewards) - self.mean) / self.deviation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """What length costs: ``price`` for each nat that the logarithm of an answer's length lies above ``usual``, the first policy's mean.
+
+    A multiplier of the constraint that lengths stay what they were (constrained policy optimisation by its dual, such as
+    Stooke et al. 2020, arXiv:2007.03964): `after` raises the price while answers are too long, and lowers it, below zero
+    too, while they are too short.
+    """
+
+    usual: float
+    price: float = 0.0
+
+    def of(self, answers: Sequence[Answer]) -> Tensor:
+        """Return what each answer's length costs it."""
+        return self.price * (_nats(answers) - self.usual)
+
+    def after(self, answers: Sequence[Answer], rate: float) -> Tariff:
+        """Return the tariff once these answers were seen; ``rate`` is what it moves by for a nat."""
+        return replace(self, price=self.price + rate * (float(_nats(answers).mean()) - self.usual))
 
 
 def scored_by(folder: Path, *, window: int, tokens: int, device: torch.device) -> Score:
@@ -89,27 +103,16 @@ def scores_of(
     return rewards
 
 
-def scale_of(rewards: Sequence[float], lengths: Sequence[int] = ()) -> Scale:
-    """Return the scale on which ``rewards`` have mean 0 and deviation 1; equal ones keep their unit.
-
-    With ``lengths`` they have no correlation with the logarithm of their answers' length, either: least squares.
-    """
+def scale_of(rewards: Sequence[float]) -> Scale:
+    """Return the scale on which ``rewards`` have mean 0 and deviation 1; equal ones keep their unit."""
     given = torch.tensor(rewards, dtype=torch.float64)
-    slope = length = 0.0
-    if len(lengths) > 1:
-        longer = torch.tensor(lengths, dtype=torch.float64).log1p()
-        length = float(longer.mean())
-        longer = longer - length
-        spread = float(longer.square().sum())
-        slope = float((longer * given).sum()) / spread if spread > TINY else 0.0
-        given = given - slope * longer
     deviation = float(given.std()) if len(rewards) > 1 else 0.0
-    return Scale(
-        mean=float(given.mean()),
-        deviation=deviation if deviation > TINY else 1.0,
-        slope=slope,
-        length=length,
-    )
+    return Scale(mean=float(given.mean()), deviation=deviation if deviation > TINY else 1.0)
+
+
+def tariff_of(answers: Sequence[Answer]) -> Tariff:
+    """Return the tariff by which ``answers`` have their usual length, at no price yet."""
+    return Tariff(usual=float(_nats(answers).mean()))
 
 
 def earned(
@@ -117,14 +120,23 @@ def earned(
     answers: Sequence[Answer],
     scale: Scale,
     *,
+    tariff: Tariff,
     unfinished: float | None,
     clip: float,
 ) -> Tensor:
-    """Return what each answer earns: its reward on ``scale``, at most ``clip`` from zero (0: any), ``unfinished`` without an end."""
-    found = scale.of(rewards, [len(one.said) for one in answers])
+    """Return what each answer earns: its reward on ``scale``, at most ``clip`` from zero (0: any), less what its length costs.
+
+    Without an end it earns ``unfinished``, if that is given, and nothing else.
+    """
+    found = scale.of(rewards)
     if clip:
         found = found.clamp(-clip, clip)
+    found = found - tariff.of(answers)
     if unfinished is None:
         return found
     ended = torch.tensor([one.ended for one in answers])
     return torch.where(ended, found, unfinished)
+
+
+def _nats(answers: Sequence[Answer]) -> Tensor:
+    return torch.tensor([len(one.said) for one in answers], dtype=torch.float32).log1p()

@@ -134,9 +134,9 @@ class PpoSettings(Section):
         default=True,
         description="Measure rewards in deviations of the first policy's answers, from their mean.",
     )
-    length_free: bool = Field(
-        default=False,
-        description="Take off a reward what length explains of those of the first policy's answers; needs normalise.",
+    length_rate: AtLeastZero = Field(
+        default=0.0,
+        description="How fast lengths are steered back to the first policy's: what a nat off changes the price of a nat by, each round.",
     )
     reward_clip: AtLeastZero = Field(default=0.0, description="Largest reward then, either way; 0 is any.")
     unfinished: float | None = Field(

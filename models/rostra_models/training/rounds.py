@@ -13,7 +13,7 @@ from ..scorer_engine import batches as alike
 from .actor import Actor, Reference
 from .chat_batches import padded
 from .chats import Example
-from .earning import Scale, Score, earned, scale_of, scores_of, texts
+from .earning import Scale, Score, Tariff, earned, scale_of, scores_of, tariff_of, texts
 from .machine import device_of, numbers
 from .order import examples as numbers_of
 from .policy import adapted
@@ -74,6 +74,7 @@ class Rounds:
         self._say = say
         self.device = device_of(loop)
         self._first: First | None = None
+        self._tariff = Tariff(usual=0.0)
         self._coefficient = settings.kl_coefficient
         self._round = -1
         self._place = 0  # steps that were taken in this round
@@ -134,9 +135,8 @@ class Rounds:
                 "finished": first.finished,
                 "mean": first.scale.mean,
                 "unit": first.scale.deviation,
-                "slope": first.scale.slope,
-                "longer": first.scale.length,
             },
+            "tariff": (self._tariff.usual, self._tariff.price),
             "cuts": []
             if self._over
             else [
@@ -157,13 +157,10 @@ class Rounds:
                 deviation=found["deviation"],
                 length=found["length"],
                 finished=found["finished"],
-                scale=Scale(
-                    mean=found["mean"],
-                    deviation=found["unit"],
-                    slope=found["slope"],
-                    length=found["longer"],
-                ),
+                scale=Scale(mean=found["mean"], deviation=found["unit"]),
             )
+        usual, price = state["tariff"]
+        self._tariff = Tariff(usual=usual, price=price)
         with torch.no_grad():
             for name, one in self._actor.judging().items():
                 one.copy_(state["judging"][name])
@@ -179,19 +176,13 @@ class Rounds:
             deviation=float(given.std()) if len(rewards) > 1 else 0.0,
             length=_length(answers),
             finished=_finished(answers),
-            scale=self._scale(answers, rewards),
+            scale=scale_of(rewards) if self._settings.normalise else Scale(),
         )
+        self._tariff = tariff_of(answers)
         self._say(
             f"first policy: reward {self._first.reward:.3f} ± {self._first.deviation:.3f},"
             f" {self._first.length:.1f} tokens an answer, {self._first.finished:.0%} finished"
         )
-
-    def _scale(self, answers: Sequence[Answer], rewards: Sequence[float]) -> Scale:
-        if not self._settings.normalise:
-            return Scale()
-        if not self._settings.length_free:
-            return scale_of(rewards)
-        return scale_of(rewards, [len(one.said) for one in answers])
 
     def _practise(self) -> None:
         """Draw answers, score them, and judge their tokens."""
@@ -207,10 +198,12 @@ class Rounds:
         ]
         answers, rewards = self._scored(asked, each=settings.answers)
         self._actor.train()  # a model that transformers runs itself was in evaluation mode to speak
+        self._tariff = self._tariff.after(answers, settings.length_rate)
         gained = earned(
             rewards,
             answers,
             first.scale,
+            tariff=self._tariff,
             unfinished=settings.unfinished,
             clip=settings.reward_clip,
         )
@@ -235,6 +228,7 @@ class Rounds:
             "earned": mean,
             "earned_with_penalty": mean - self._coefficient * found["kl"],
             "coefficient": self._coefficient,
+            **({"length_price": self._tariff.price} if settings.length_rate else {}),
             **found,
         }
         self._warn(found["length"], found["finished"])
