@@ -43,7 +43,7 @@ def _ready(store: Store, clock: Clock) -> Handle:
     async def ready(_: web.Request) -> web.StreamResponse:
         try:
             async with clock.timeout(PATIENCE):
-                await store.dead()
+                await store.backlog()
         except (StoreError, TimeoutError):
             return web.Response(status=503, text="the database does not answer\n")
         return web.Response(text="ready\n")
@@ -58,7 +58,7 @@ def _figures(store: Store, metrics: Metrics, figures_for: Sequence[str]) -> Hand
         # Whoever comes through a proxy that nobody told us to trust looks as near as the proxy is.
         if "X-Forwarded-For" in request.headers or not is_in(request.remote or "", allowed):
             raise web.HTTPNotFound
-        body = metrics.exposed(dead=len(await store.dead()))
+        body = metrics.exposed(dead=(await store.backlog()).dead)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     return figures

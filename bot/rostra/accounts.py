@@ -102,12 +102,17 @@ class Accounts(Protocol):
     ) -> Account:
         """Add an account and an entry in the log of changes; ``adapter``: whose platform knows ``actor``.
 
-        Return it with its id and its time. Raises `StoreError` if the name is taken: names differ in more than case.
+        Return it with its id and its time. Raises `StoreError` if the name is taken: names differ in more than case; or if
+        whoever is ``by`` has an account there already.
         """
         ...
 
     async def account_named(self, adapter: str, name: str) -> Account | None:
         """Return the account with this name."""
+        ...
+
+    async def account_by(self, adapter: str, by: str) -> Account | None:
+        """Return the account of whoever is ``by`` elsewhere, as `Account.by` writes it; none for an empty one."""
         ...
 
     async def accounts_of(self, adapter: str) -> Sequence[Account]:

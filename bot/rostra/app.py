@@ -37,9 +37,10 @@ from .refusals import Refusals
 from .routes import Routes
 from .stores import Entry, Store
 from .summaries import Summaries
-from .supervise import keep_running
+from .supervise import keep_running, untold
 from .turns import Stage, Trace, Turn
 from .versions import version_of
+from .vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +121,8 @@ class App:
             turn_seconds=settings.limits.answer_seconds + TURN_MARGIN,
         )
         desk.stopper = self.reception.stop
+        if parts.vitals is not None:
+            parts.vitals.lanes = self.reception.lanes
 
     async def run(self) -> None:
         """Run every adapter until all have ended or `stop` was called, then shut down within the grace.
@@ -135,9 +138,12 @@ class App:
         ]
         if self._summaries is not None:
             chores.append(asyncio.ensure_future(self._summaries.run()))
+        tell = untold if self.parts.vitals is None else self.parts.vitals.tell
         adapters = [
             asyncio.ensure_future(
-                keep_running(adapter, self.reception.accept, clock=self.parts.clock, retry=self._retry)
+                keep_running(
+                    adapter, self.reception.accept, clock=self.parts.clock, retry=self._retry, tell=tell
+                )
             )
             for adapter in self.parts.adapters.values()
         ]
@@ -197,6 +203,7 @@ async def open_app(
             clock=clock,
             refusals=refusals,
             metrics=Metrics(),
+            vitals=Vitals(started_at=clock.now(), data=settings.data),
         )
         store = await stack.enter_async_context(_database(settings, clock))
         settings, routes = with_deployed(settings, await store.deployments())
@@ -228,6 +235,8 @@ async def open_app(
                 desk=desk,
                 routes=routes,
                 metrics=services.metrics,
+                vitals=services.vitals,
+                pages=services.pages,
             )
         )
 

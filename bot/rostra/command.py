@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from .actions import Address
 from .chat import Answerer
-from .places import Permission, Place
+from .places import Permission, Person, Place
 from .quotas import Quota, Quotas
 from .scopes import Scope
 from .stores import Audited, Explanation
@@ -82,6 +82,10 @@ class Desk(Protocol):
 
     async def holding(self, place: Place) -> Sequence[Holding]:
         """Return what holds in the place, and why."""
+        ...
+
+    def permission(self, person: Person, place: Place) -> Permission:
+        """Return the highest level that the configuration gives ``person`` in the place."""
         ...
 
     def roles(self, permission: Permission, place: Place) -> Sequence[str]:

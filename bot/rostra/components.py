@@ -23,6 +23,7 @@ from .clock import Clock, SystemClock
 from .command import Commands, Desk
 from .controls import Controls
 from .errors import ConfigError
+from .pages import Pages
 from .protocols import Direct, Model, Moderation, Moderator, Scorer
 from .refusals import Refusals
 from .routes import Routes
@@ -30,6 +31,7 @@ from .stores import Store
 
 if TYPE_CHECKING:
     from .metrics import Metrics
+    from .vitals import Vitals
 
 Kind: TypeAlias = Literal[
     "adapters",
@@ -90,7 +92,8 @@ class Services:
     ``moderators`` are those opened before it: models and scorers first, each after those that it `Names`, then
     moderators, then the moderation, commands, stages and adapters. ``store`` is what the bot keeps, and ``moderation`` what judges: None where there is none, as in a check.
     Adapters get ``commands`` and ``desk``, to offer them natively, ``controls``, to look up what was pressed, and
-    ``direct``, to have somebody answered who waits on the line, and ``metrics``, to show what was counted.
+    ``direct``, to have somebody answered who waits on the line, ``metrics``, to show what was counted, and ``vitals``, to show how
+    the bot is. ``pages`` is where those with pages open them, for commands to lead people there.
     """
 
     name: str
@@ -108,7 +111,9 @@ class Services:
     desk: Desk | None = None
     controls: Controls | None = None
     direct: Direct | None = None
+    pages: Pages = field(default_factory=Pages)
     metrics: Metrics | None = None
+    vitals: Vitals | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ def denied(what: str, permission: Permission, turn: Turn, roles: Sequence[str]) 
     ``roles`` are those of the platform that have ``permission`` where the turn happens (`rostra.command.Desk.roles`).
     """
     needed, place = permission.name.lower(), turn.place
-    parts = [f"{what} is for {needed}s; you are {_article(turn.permission.name.lower())} here."]
+    parts = [kept_from(what, permission, turn.permission)]
     if roles:
         parts.append(f"{needed.capitalize()}s here are those with the role {_either(roles)}.")
     # As TOML has it: a text of JSON is one of TOML, too.
@@ -27,6 +27,15 @@ def denied(what: str, permission: Permission, turn: Turn, roles: Sequence[str]) 
         f"Whoever runs the bot makes you one with `{line}` under `[permissions]` in its configuration."
     )
     return text(" ".join(parts), private=True)
+
+
+def kept_from(what: str, needed: Permission, has: Permission) -> str:
+    """Return for whom ``what`` is, and what somebody is who may not.
+
+    >>> kept_from("Ranking answers here", Permission.RATER, Permission.ASKER)
+    'Ranking answers here is for raters; you are an asker here.'
+    """
+    return f"{what} is for {needed.name.lower()}s; you are {_article(has.name.lower())} here."
 
 
 def _article(level: str) -> str:

@@ -9,8 +9,8 @@ from typing import TypeAlias
 from .chat import Answerer
 from .clock import SystemClock
 from .command import Call, Command, Commands, Holding
-from .config import Permissions
-from .places import Permission, Place
+from .config import Permissions, permission_of
+from .places import Permission, Person, Place
 from .quotas import Quota, Quotas, amount
 from .routes import Routes
 from .scopes import Scope, around, at
@@ -135,6 +135,9 @@ class FrontDesk:
             ),
             Holding(name="policy", value=route.policy, why=routed),
         )
+
+    def permission(self, person: Person, place: Place) -> Permission:
+        return permission_of(person, place, self._permissions)
 
     def roles(self, permission: Permission, place: Place) -> Sequence[str]:
         levels = (

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from .actions import Action, Emit, Finish, Retract, Show, Typing
 from .clock import Clock
+from .lately import Lately
 from .turns import Handler, Stage, Trace, Turn
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +21,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self.lately = Lately()
+        """The same, for a person to read: what the last hour brought."""
         self._turns = Counter(
             "rostra_turns", "Replies that came to an end.", ["adapter", "ending"], registry=self._registry
         )
@@ -83,21 +86,24 @@ class Metrics:
                     raise
                 finally:
                     under_way.dec()
+                    now = clock.monotonic()
                     self._turns.labels(adapter, ending).inc()
-                    self._seconds.labels(adapter).observe(clock.monotonic() - began)
+                    self.lately.add(now, adapter, f"turn {ending}")
+                    self._seconds.labels(adapter).observe(now - began)
                     if waited is not None:
                         self._first.labels(adapter).observe(waited)
-                    self._count(adapter, turn.trace)
+                    self._count(adapter, turn.trace, now)
 
             return handle
 
         return stage
 
-    def _count(self, adapter: str, trace: Trace) -> None:
+    def _count(self, adapter: str, trace: Trace, now: float) -> None:
         for one in trace.verdicts:
             verdict = one.verdict
             decision = verdict.decision.name.lower()
             self._verdicts.labels(adapter, one.direction, decision, verdict.kind).inc()
+            self.lately.add(now, adapter, f"{one.direction} {decision}")
         for used in trace.used:
             for kind, many in (
                 ("prompt", used.prompt),
@@ -105,6 +111,7 @@ class Metrics:
                 ("cached", used.cached),
             ):
                 self._tokens.labels(adapter, kind).inc(many)
+                self.lately.add(now, adapter, f"tokens {kind}", many)
 
 
 def _ending(action: Action) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .clock import Clock
 from .command import Commands
 from .config import Settings
 from .desk import FrontDesk
+from .pages import Pages
 from .protocols import Adapter, Model, Moderation
 from .refusals import Refusals
 from .routes import Routes
@@ -18,6 +19,7 @@ from .turns import Stage
 
 if TYPE_CHECKING:
     from .metrics import Metrics
+    from .vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +38,5 @@ class Parts:
     desk: FrontDesk | None = None
     routes: Routes | None = None
     metrics: Metrics | None = None
+    vitals: Vitals | None = None
+    pages: Pages = field(default_factory=Pages)

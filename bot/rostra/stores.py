@@ -18,6 +18,7 @@ from .chat import Role
 from .delivery.reply import Reply
 from .events import Event
 from .feedback.stores import Feedback
+from .passes import Passes
 from .places import Person, Place
 from .protocols import Accepted, Duplicate
 from .spending import Spendings
@@ -34,6 +35,14 @@ class Entry:
     event: Event
     reply: Reply
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many replies are ``unfinished``, and how many are ``dead`` letters."""
+
+    unfinished: int
+    dead: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +184,10 @@ class Ledger(Protocol):
 
     async def dead(self) -> Sequence[Entry]:
         """Return the dead letters, oldest first."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """Return how many entries `unfinished` and `dead` would return: counted, none of them read."""
         ...
 
     async def entry(self, reply: str) -> Entry | None:
@@ -364,6 +377,7 @@ class Store(
     ApiKeys,
     Accounts,
     Talks,
+    Passes,
     Feedback,
     Protocol,
 ):

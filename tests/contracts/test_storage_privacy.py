@@ -31,6 +31,7 @@ from rostra.talks import Talk
 from rostra.testing.accounts import session
 from rostra.testing.collected import collect
 from rostra.testing.dockets import ALWAYS, NEVER, case, sanction
+from rostra.testing.passes import passed
 from rostra.testing.samples import ANN, NOON, ROOM, STEPS, THREAD, VERDICTS, question
 from rostra.testing.spendings import ASKED, SETTLED, TOOK, bill, share
 from rostra.testing.stores import accepted, answered
@@ -92,6 +93,8 @@ async def say_everything(store: Store) -> None:
         Account(adapter="test", name=TEXT, password=USER), actor=BEN, adapter="test"
     )
     await store.open_session(session(made), TOKEN)
+    who = await store.pseudonym("test", BEN)
+    await store.open_pass(replace(await passed(store), person=who, place=replace(place, channel=USER)), TOKEN)
     await store.ask(Talk(id="1" * 32, adapter="test", owner=USER, title=TEXT, at=NOON), f"1-{USER}")
     await collect(store, text=TEXT, who=USER, place=replace(place, workspace="house"), event=f"press-{USER}")
 

@@ -19,7 +19,7 @@ from rostra.feedback.values import AlreadyStored, Assignment, Exclusion, Judgmen
 from rostra.places import Person, Place
 from rostra.protocols import Accepted, Duplicate
 from rostra.storage.memory import MemoryStore
-from rostra.stores import Entry, Explanation, Said, Store
+from rostra.stores import Backlog, Entry, Explanation, Said, Store
 from rostra.talks import Talk
 from rostra.testing.clock import ManualClock
 from rostra.testing.stores import StoreContract
@@ -74,6 +74,12 @@ class LosesWhatWasShown(Sound):
 class TakesDeadForUnfinished(Sound):
     async def unfinished(self) -> Sequence[Entry]:
         return [*await super().unfinished(), *await super().dead()]
+
+
+class CountsTheDeadAsUnfinished(Sound):
+    async def backlog(self) -> Backlog:
+        found = await super().backlog()
+        return replace(found, unfinished=found.unfinished + found.dead)
 
 
 class SharesOneHistory(Sound):
@@ -194,6 +200,11 @@ class KeepsChangedAccountsSignedIn(Sound):
         self._sessions = sessions
 
 
+class GivesAnAccountToWhoeverHasNone(Sound):
+    async def account_by(self, adapter: str, by: str) -> Account | None:
+        return await super().account_by(adapter, by.lower()) or await super().account_by(adapter, by)
+
+
 class CountsWhatWasAsked(Sound):
     async def sampling_config(self, sampling: Sampling) -> str:
         return f"{await super().sampling_config(sampling)}-{sampling.n}"
@@ -236,6 +247,7 @@ BROKEN = {
     LetsLinksBeUsedTwice: "test_of_several_who_end_one_session_one_did",
     RemembersWhatWasReplaced: "test_what_is_asked_instead_takes_the_place_of_all_that_followed",
     KeepsChangedAccountsSignedIn: "test_a_changed_account_has_to_sign_in_again",
+    GivesAnAccountToWhoeverHasNone: "test_whoever_signs_in_elsewhere_has_one_account",
     HandsOutWithoutCounting: "test_what_is_given_back_goes_to_somebody_else",
     CountsWhateverComes: "test_a_judgment_counts_once_however_often_it_comes",
     TakesWordsForSomebodyElses: "test_a_ballot_shows_all_answers_in_an_order_of_its_own",
@@ -255,6 +267,7 @@ BROKEN = {
     AnswersTheNewestFirst: "test_what_is_unfinished_comes_oldest_first",
     LosesWhatWasShown: "test_a_reply_is_kept_as_far_as_it_has_come",
     TakesDeadForUnfinished: "test_dead_letters_are_listed_oldest_first_and_can_be_sent_again",
+    CountsTheDeadAsUnfinished: "test_the_backlog_counts_what_is_unfinished_and_what_is_dead",
     SharesOneHistory: "test_each_place_has_a_history_of_its_own",
     NeverForgets: "test_what_is_forgotten_is_recalled_no_more",
     RemembersInShort: "test_a_fresh_start_forgets_the_summary_and_what_is_being_made_of_it",

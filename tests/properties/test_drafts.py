@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rostra.feedback.drafts import Draft, asked, mark_of, ranking, read, so_far, standing, tapped, text_of
-from rostra.feedback.ranking import LETTERS, RankingError, parse, written
+from rostra.feedback.drafts import (
+    Draft,
+    arranged,
+    arrangement,
+    asked,
+    mark_of,
+    ranking,
+    read,
+    so_far,
+    standing,
+    tapped,
+    text_of,
+)
+from rostra.feedback.ranking import LETTERS, Ranking, RankingError, pairs, parse, written
 
 KEYS = st.lists(st.sampled_from([*LETTERS, *LETTERS.lower(), "=", "undo", "J", "", "AB"]), max_size=30)
 
@@ -74,3 +88,58 @@ def test_undo_takes_back_one_press(k: int, ends: bool, keys: list[str], key: str
         return
     if after != draft:
         assert tapped(after, "undo") == draft
+
+
+@st.composite
+def arrangements(draw: st.DrawFn) -> tuple[int, tuple[tuple[int, ...], ...]]:
+    """How many answers there are, and all of them in tiers."""
+    slots = draw(st.permutations(range(draw(st.integers(2, 9)))))
+    tied = draw(st.integers(0, 2 ** len(slots) - 1))
+    tiers: list[list[int]] = []
+    for number, slot in enumerate(slots):
+        if tiers and tied >> number & 1:
+            tiers[-1].append(slot)
+        else:
+            tiers.append([slot])
+    return len(slots), tuple(tuple(sorted(tier)) for tier in tiers)
+
+
+@given(arrangements(), st.booleans(), KEYS)
+def test_what_was_arranged_on_a_page_is_a_draft_that_presses_go_on_with(
+    there: tuple[int, tuple[tuple[int, ...], ...]], ends: bool, keys: list[str]
+) -> None:
+    k, tiers = there
+    before, _ = pressed(Draft(k=k, ends=ends), keys)
+    draft = read(text_of(arranged(before, tiers, mark_of("move"))), k, ends=ends)
+    assert arrangement(draft) == tiers
+    assert ranking(draft).tiers == tiers
+    assert ranking(draft).loose is None
+    assert parse(so_far(draft), k) == ranking(draft)
+    assert asked(draft) == "Save it, or press undo."
+    for _ in range(2 * k):  # the letters, and = between them
+        if draft.taps:
+            draft = tapped(draft, "undo")
+    assert draft.taps == ""
+    again, _ = pressed(draft, keys)
+    assert again == pressed(replace(Draft(k=k, ends=ends), mark=draft.mark), keys)[0]
+
+
+@given(k=st.integers(2, 9), ends=st.booleans(), keys=KEYS)
+def test_what_was_pressed_in_a_chat_is_an_arrangement_that_says_nothing_else(
+    k: int, ends: bool, keys: list[str]
+) -> None:
+    draft, _ = pressed(Draft(k=k, ends=ends), keys)
+    tiers = arrangement(draft)
+    assert sorted(slot for tier in tiers for slot in tier) == list(range(k))
+    now = standing(draft)
+    if not now.front or now.joining:
+        return
+    said = set(pairs(ranking(draft)))
+    assert {(one, other) for one, other, _ in said} <= {
+        (one, other) for one, other, _ in pairs(Ranking(tiers=tiers))
+    }
+
+
+def test_an_arrangement_has_a_place_for_each_answer() -> None:
+    with pytest.raises(RankingError, match="C has no place yet"):
+        arranged(Draft(k=3), ((1,), (0,)))

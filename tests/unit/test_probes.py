@@ -13,7 +13,7 @@ from rostra.components import Services
 from rostra.errors import StoreError
 from rostra.metrics import Metrics
 from rostra.storage.memory import MemoryStore
-from rostra.stores import Entry
+from rostra.stores import Backlog
 from rostra_adapters.probes import LOCAL, probed
 from rostra_adapters.server import serving
 
@@ -26,7 +26,7 @@ SERVICES = Services(
 class Broken(MemoryStore):
     """A store whose database is gone."""
 
-    async def dead(self) -> Sequence[Entry]:
+    async def backlog(self) -> Backlog:
         raise StoreError("the disk is full")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -14,12 +15,12 @@ from rostra.views import Ballot, Button, Buttons, Choices, File, Form, Table, Te
 
 from ..console_text import clean
 from .markdown import Growing, html, line
+from .rank_shown import Card
 
 State: TypeAlias = Literal["waiting", "writing", "done", "view", "refused", "withdrawn", "stopped", "failed"]
 NOTES: Mapping[State, str] = {
     "withdrawn": "This answer was withdrawn.",
     "refused": "Not answered.",
-    "stopped": "Stopped.",
     "failed": "This went wrong.",
 }
 ENDINGS: Mapping[str, State] = {
@@ -30,6 +31,7 @@ ENDINGS: Mapping[str, State] = {
     "error": "failed",
 }
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BALLOT = re.compile(r"[0-9a-f]{32}")
 FEW = 6
 """Choices that are buttons; more are a list."""
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -42,13 +44,18 @@ VIEW = "view"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One part of a view, for a template: its ``kind``, the id of its control, and what it shows."""
+    """One part of a view, for a template: its ``kind``, the id of its control, and what it shows.
+
+    Of ballots: which one it is, and what answers get points for, each with the most there are.
+    """
 
     kind: str
     id: str = ""
     part: Any = None
     html: str = ""
     options: Sequence[Any] = ()
+    ballot: str = ""
+    axes: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +129,7 @@ def drawn(reply: str, view: View) -> Sequence[Drawn]:
             case Form():
                 found.append(Drawn(kind="form", id=next(named)[0], part=part))
             case Ballot():
-                answers = [
-                    (letter, html(answer)) for letter, answer in zip(LETTERS, part.answers, strict=False)
-                ]
-                found.append(
-                    Drawn(
-                        kind="ballot", id=next(named)[0], part=part, html=html(part.question), options=answers
-                    )
-                )
+                found.append(_ballot(part, next(named)[0]))
             case Table():
                 rows = [[line(cell) for cell in row] for row in part.rows]
                 found.append(Drawn(kind="table", part=part, options=rows))
@@ -138,6 +138,25 @@ def drawn(reply: str, view: View) -> Sequence[Drawn]:
                 found.append(Drawn(kind=kind, id=f"{reply}/{files}", part=part))
                 files += 1
     return found
+
+
+def _ballot(part: Ballot, control: str) -> Drawn:
+    """Return a ballot, with its answers as cards."""
+    given = [dict(each) for each in part.given] or [{} for _ in part.answers]
+    cards = [
+        Card(slot=slot, letter=letter, html=html(answer), given=given[slot])
+        for slot, (letter, answer) in enumerate(zip(LETTERS, part.answers, strict=False))
+    ]
+    named = part.control.rpartition(" ")[2]
+    return Drawn(
+        kind="ballot",
+        id=control,
+        part=part,
+        html=html(part.question),
+        options=cards,
+        ballot=named if BALLOT.fullmatch(named) else "",
+        axes=[(scale.name, scale.most) for scale in part.scales],
+    )
 
 
 def files_of(view: View) -> Sequence[File]:

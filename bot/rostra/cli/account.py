@@ -49,7 +49,8 @@ Piped = Annotated[
 def account() -> None:
     """Make accounts for people who sign in to the chat page.
 
-    `rostra user erase ADAPTER/ID` removes one, with everything that is kept about the person.
+    `rostra user erase ADAPTER/ID` removes one, with everything that is kept about the person. Whoever signs in with an
+    account elsewhere gets one by that, and has the roles that the configuration says.
     """
 
 
@@ -89,8 +90,8 @@ def list_(adapter: Where = "web", config: Config = None, *, as_json: Json = Fals
     if as_json:
         typer.echo(json.dumps({"accounts": [_plain(one) for one in found]}, indent=2))
         return
-    rows = [[one.id, one.name, " ".join(sorted(one.roles)), _at(one)] for one in found]
-    table(["Id", "Name", "Roles", "Made"], rows)
+    rows = [[one.id, one.name, " ".join(sorted(one.roles)), _by(one), _at(one)] for one in found]
+    table(["Id", "Name", "Roles", "Signs in by", "Made"], rows)
 
 
 @app.command()
@@ -186,8 +187,14 @@ def _plain(one: Account) -> dict[str, Any]:
         "adapter": one.adapter,
         "name": one.name,
         "roles": sorted(one.roles),
+        "by": one.by,
         "made_at": None if one.made_at is None else one.made_at.isoformat(timespec="seconds"),
     }
+
+
+def _by(one: Account) -> str:
+    """Return how somebody signs in; nothing for whoever only opens printed links."""
+    return ", ".join([one.by] * bool(one.by) + ["password"] * bool(one.password))
 
 
 def _at(one: Account) -> str:

@@ -46,7 +46,7 @@ async def storage(settings: Settings) -> tuple[Sequence[Found], Sequence[Deploym
             clock=SystemClock(),
             master_key=key.get_secret_value() if key else None,
         ) as store:
-            dead = len(await store.dead())
+            dead = (await store.backlog()).dead
             deployments = await store.deployments()
     except StoreError as error:
         advice = f"see that {where} is there and writable"

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..kept import counted, erased
 from .running import Config, Json, run, store_of
 
 if TYPE_CHECKING:
     from ..feedback.values import Erasure
-    from ..storage.kept import Kept
+    from ..kept import Kept
     from ..storage.sql import SqlStore
     from ..stores import Store
 
@@ -57,7 +58,7 @@ def export(
         typer.echo(text)
         return
     _write(output, f"{text}\n")
-    typer.echo(f"{_counted(found)} written to {output}", err=True)
+    typer.echo(f"{counted(found)} written to {output}", err=True)
 
 
 @app.command()
@@ -86,14 +87,14 @@ def erase(
     if as_json:
         typer.echo(json.dumps(_described(before, done), indent=2))
         return
-    for line in _told(before, done):
+    for line in erased(before, done):
         typer.echo(line)
 
 
 def _ask(person: str, before: Kept) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("nobody is here to confirm it; add --yes", param_hint="--yes")
-    typer.echo(f"{person}: {_counted(before)}", err=True)
+    typer.echo(f"{person}: {counted(before)}", err=True)
     if not typer.confirm("Erase all of it, for good?", err=True):
         raise typer.Exit(1)
 
@@ -145,42 +146,6 @@ def _write(output: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise ConfigError(f"{str(output)!r} cannot be written: {error.strerror}") from error
-
-
-def _counted(found: Kept) -> str:
-    """Return how much is kept, in words."""
-    feedback = found.feedback
-    counts = (
-        (len(found.messages), "message"),
-        (len(found.events), "event"),
-        (len(feedback["texts"]), "text for ranking"),
-        (len(feedback["judgments"]), "ballot"),
-        (len(feedback["thumbs"]), "thumb"),
-        (len(feedback["consents"]), "consent"),
-        (len(found.strikes), "strike"),
-        (len(found.reviews), "review"),
-        (len(found.spending), "spending"),
-    )
-    said = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count]
-    return ", ".join(said).replace("text for rankings", "texts for ranking") or "an account, and nothing else"
-
-
-def _told(before: Kept, done: Erasure) -> list[str]:
-    kept = "no longer count" if done.withdrawn else "stay, with no name"
-    lines = [
-        (
-            f"Erased: the account and the key, {done.texts:,} texts, {len(before.explanations):,} explanations,"
-            f" {len(before.strikes):,} strikes; {len(before.spending):,} spendings are nobody's now."
-        ),
-        f"Of their ballots {done.judgments:,} {kept}.",
-    ]
-    names = ", ".join(sorted({f"{one.name} v{one.version}" for one in done.lineage.datasets}))
-    if names:
-        lines.append(f"Marked as tainted: {names}.")
-    lines.extend(f"To delete: {one.uri} ({one.format})" for one in done.lineage.exports)
-    if done.lineage.models:
-        lines.append(f"Models that learned from them: {', '.join(done.lineage.models)}.")
-    return lines
 
 
 def _described(before: Kept, done: Erasure) -> dict[str, Any]:

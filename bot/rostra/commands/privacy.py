@@ -15,7 +15,7 @@ from ..components import Component, ComponentSettings, Services
 from ..errors import StoreError
 from ..events import Press
 from ..feedback import notices
-from ..feedback.values import CONSENT_SCOPES, ConsentEvent, ConsentScope, Dossier, Erasure, new_id
+from ..feedback.values import CONSENT_SCOPES, ConsentScope, Dossier, Erasure
 from ..stores import Store
 from ..views import File, Part, Table, Text, View, text
 from .choosing import one_of
@@ -130,20 +130,10 @@ class Privacy:
         return text(_told(erased), private=True)
 
     async def _consent(self, call: Call, scopes: Sequence[ConsentScope], *, granted: bool) -> None:
-        person = await self._person(call)
-        for scope in scopes:
-            await self.store.consent(
-                ConsentEvent(
-                    id=new_id(),
-                    person=person,
-                    place=call.place,
-                    scope=scope,
-                    granted=granted,
-                    notice_version=notices.VERSION,
-                    evidence="button" if isinstance(call.turn.event, Press) else "command",
-                    at=self.clock.now(),
-                )
-            )
+        evidence = "button" if isinstance(call.turn.event, Press) else "command"
+        at, person = self.clock.now(), await self._person(call)
+        for one in notices.said(scopes, person, call.place, granted=granted, evidence=evidence, at=at):
+            await self.store.consent(one)
 
     async def _go_on(self, call: Call, then: str) -> View | str | None:
         """Do what consent was asked for in the middle of, if whoever gave it may."""

@@ -88,18 +88,19 @@ class Sheet:
         return said and all(one.retained for one in self.answers)
 
 
-def drawn(sheet: Sheet, *, buttons: bool, note: str = "", guideline: bool = False) -> View:
-    """Return the ballot; ``note`` is said before anything else, ``buttons``: whether there are any to press."""
+def drawn(sheet: Sheet, *, buttons: bool, note: str = "", guideline: bool = False, hint: str = "") -> View:
+    """Return the ballot; ``note`` is said before anything else, ``hint`` after it; ``buttons``: whether there are any to press."""
     head: list[Part] = [Text(text=note)] if note else []
     if guideline and sheet.campaign.guideline:
         head.append(Text(text=f"**How to judge.** {sheet.campaign.guideline}"))
     head.extend(_before(sheet))
     if sheet.campaign.mode == "write":
-        return View(parts=(*head, *_write(sheet, buttons=buttons)), private=True)
-    if sheet.campaign.mode == "rate":
-        return View(parts=(*head, *_rate(sheet, buttons=buttons)), private=True)
-    body = _answers(sheet, buttons=buttons)
-    return View(parts=(*head, *body, *_below(sheet, buttons=buttons)), private=True)
+        head.extend(_write(sheet, buttons=buttons))
+    elif sheet.campaign.mode == "rate":
+        head.extend(_rate(sheet, buttons=buttons))
+    else:
+        head.extend((*_answers(sheet, buttons=buttons), *_below(sheet, buttons=buttons)))
+    return View(parts=(*head, Text(text=hint)) if hint else tuple(head), private=True)
 
 
 def read_back(sheet: Sheet, ranking: Ranking, ratings: Sequence[Rating] = ()) -> str:

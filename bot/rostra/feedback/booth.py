@@ -12,11 +12,11 @@ from weakref import WeakValueDictionary
 from ..clock import Clock
 from ..places import Place
 from ..stores import Store
-from . import drafts, points
+from . import drafts, points, writing
 from .ballots import Sheet
-from .drafts import TIE, UNDO
+from .drafts import TIE, UNDO, Draft
 from .ranking import LETTERS, MOST, WORDS, Ranking, RankingError, parse
-from .values import Assignment, Judgment, Rating, candidate_tiers
+from .values import AlreadyStored, Assignment, Candidate, Judgment, Rating, candidate_tiers
 
 SAVE = "save"
 LOOKED_AT = 50
@@ -29,12 +29,16 @@ class NoBallotError(LookupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Somebody at a ballot, by their pseudonym, and the event that brought them: its id and when it was sent."""
+    """Somebody at a ballot, by their pseudonym, and the event that brought them: its id and when it was sent.
+
+    ``surface`` is what shows it to them, where that is not the adapter of the place.
+    """
 
     person: str
     place: Place
     event: str
     at: datetime
+    surface: str = ""
 
     @property
     def source(self) -> str:
@@ -113,10 +117,54 @@ class Booth:
                 ranking = parse(word, sheet.k)
             return await self.judge(visitor, sheet, ranking)
 
+    async def arrange(self, visitor: Visitor, ballot: str, said: str) -> Sheet:
+        """Keep a whole arrangement, or points, as what the visitor has chosen so far, in place of what was there.
+
+        Nothing comes of it before they save it, and nothing changes once they did. Raises `RankingError` and
+        `NoBallotError`, to be shown, and `StoreError`.
+        """
+        async with self._lock(ballot):
+            sheet = await self.sheet(visitor, ballot)
+            if sheet.assignment.state != "leased":
+                return sheet
+            if sheet.campaign.mode == "rate":
+                marks = points.parse(" ".join(said.split()), sheet.k, sheet.axes)
+                given = sheet.points.given
+                new = [one for one in marks if given.get((one.slot, one.axis)) != one.value]
+                return await self._marked(visitor, sheet, new) if new else sheet
+            tiers = parse(said, sheet.k).tiers
+            return await self._drafted(
+                sheet, drafts.arranged(sheet.draft, tiers, drafts.mark_of(visitor.source))
+            )
+
+    async def write(self, visitor: Visitor, ballot: str, text: str) -> Sheet:
+        """Take an answer that the visitor wrote to the question of a ballot. The same event is taken once.
+
+        Raises `NoBallotError`, to be shown, and `StoreError`.
+        """
+        async with self._lock(ballot):
+            sheet = await self.sheet(visitor, ballot)
+            if sheet.campaign.mode != "write":
+                raise NoBallotError("That ballot is to be ranked; `/rank edit` changes an answer.")
+            await self.add(visitor, sheet, text, None)
+            await self.judge(visitor, sheet, Ranking())
+            return sheet
+
+    async def add(self, visitor: Visitor, sheet: Sheet, text: str, changed: Candidate | None) -> Candidate:
+        """Add what the visitor wrote to the answers of a question, in place of ``changed`` or of none of them.
+
+        Raises `RankingError`, to be shown, and `StoreError`.
+        """
+        event = writing.derived(sheet.assignment.id, visitor.source)
+        return await writing.added(self._store, sheet, text, changed, author=visitor.person, event=event)
+
     async def judge(
         self, visitor: Visitor, sheet: Sheet, ranking: Ranking, ratings: tuple[Rating, ...] = ()
     ) -> Said:
-        """Store what somebody says of a ballot. Raises `RankingError`, `NoBallotError`, `StoreError`."""
+        """Store what somebody says of a ballot; what they said last, said again, changes nothing.
+
+        Raises `RankingError`, `NoBallotError`, `StoreError`.
+        """
         if sheet.campaign.status == "closed":
             raise NoBallotError("The campaign is closed; nothing is taken any more.")
         held, now = sheet.assignment, self._clock.now()
@@ -132,11 +180,17 @@ class Booth:
             loose=ranking.loose,
             ratings=ratings,
             duration_ms=max(0, round((now - held.at).total_seconds() * 1000)),
-            surface=visitor.place.adapter,
+            surface=visitor.surface or visitor.place.adapter,
             guideline_version=sheet.campaign.guideline_version,
             source_event=visitor.source,
         )
+        last = await self._last(held)
+        if last is not None and sheet.campaign.mode != "write" and _same(judgment, last):
+            return replace(_stored(sheet, last), changed=True)
         stored = await self._store.judge(judgment)
+        there = await self._store.judgment(stored.judgment) if isinstance(stored, AlreadyStored) else None
+        if there is not None:
+            return _stored(sheet, there)
         return Said(sheet=sheet, ranking=ranking, changed=stored.revision > 1, ratings=ratings)
 
     async def _rated(self, visitor: Visitor, sheet: Sheet, word: str) -> Said:
@@ -171,8 +225,8 @@ class Booth:
 
     async def _rerated(self, visitor: Visitor, sheet: Sheet, marks: Sequence[points.Mark]) -> Said:
         """Store points in place of those that were stored before; what is not named stays."""
-        revisions = await self._store.revisions(sheet.assignment.id)
-        given = dict(points.given_in(revisions[-1])) if revisions else {}
+        last = await self._last(sheet.assignment)
+        given = {} if last is None else dict(points.given_in(last))
         given |= {(one.slot, one.axis): one.value for one in marks}
         return await self.judge(visitor, sheet, Ranking(), _ratings(sheet, given))
 
@@ -182,14 +236,21 @@ class Booth:
         await self._store.release(sheet.assignment.id)
 
     async def _pressed(self, visitor: Visitor, sheet: Sheet, key: str) -> Sheet:
-        draft = drafts.tapped(sheet.draft, key, drafts.mark_of(visitor.source))
+        return await self._drafted(sheet, drafts.tapped(sheet.draft, key, drafts.mark_of(visitor.source)))
+
+    async def _drafted(self, sheet: Sheet, draft: Draft) -> Sheet:
         stored = drafts.text_of(draft)
         await self._store.save_draft(sheet.assignment.id, stored)
         return replace(sheet, assignment=replace(sheet.assignment, draft=stored))
 
     async def _already(self, sheet: Sheet) -> Said:
-        revisions = await self._store.revisions(sheet.assignment.id)
-        return _stored(sheet, revisions[-1]) if revisions else Said(sheet=sheet)
+        last = await self._last(sheet.assignment)
+        return Said(sheet=sheet) if last is None else _stored(sheet, last)
+
+    async def _last(self, held: Assignment) -> Judgment | None:
+        """Return what was stored last of an assignment that is in nobody's hands any more."""
+        revisions = () if held.state == "leased" else await self._store.revisions(held.id)
+        return revisions[-1] if revisions else None
 
     async def _drawn(self, held: Assignment) -> Sheet | None:
         plan = await self._store.campaign(held.campaign)
@@ -226,6 +287,12 @@ def same_workspace(one: Place, other: Place) -> bool:
 
 def _stored(sheet: Sheet, one: Judgment) -> Said:
     return Said(sheet=sheet, ranking=one.ranking, changed=one.revision > 1, ratings=one.ratings)
+
+
+def _same(one: Judgment, other: Judgment) -> bool:
+    """Return whether two judgments of one assignment say the same, under the same guideline."""
+    pairs = ((one.ranking, other.ranking), (set(one.ratings), set(other.ratings)))
+    return all(left == right for left, right in pairs) and one.guideline_version == other.guideline_version
 
 
 def _example(sheet: Sheet) -> str:

@@ -2,6 +2,7 @@
 
 Whoever presses one answer after the other says each time which is the best of those that are left; on ballots with many
 answers the second press says which is the worst. What nobody pressed stands between, and was not compared with one another.
+Whoever moves answers about on a page says all of it at once (`arranged`): the same as pressing them from the best to the worst.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from .ranking import LETTERS, Ranking, RankingError, letter
+from .ranking import LETTERS, Ranking, RankingError, Tiers, letter
 
 TIE = "="
+STRAIGHT = ">"
+"""Before all presses: they go from the best on, also where the second one would be the worst."""
 UNDO = "undo"
 MARK = 8
 """Hexadecimal digits that tell one press from another."""
@@ -21,13 +24,18 @@ MARK = 8
 class Draft:
     """What was pressed on a ballot of ``k`` answers: letters, and ``=`` before one that is tied with the last.
 
-    ``ends``: the second is the worst. ``mark`` is of the event that was taken last, so that the same event changes nothing.
+    ``ends``: the second is the worst, unless `STRAIGHT` stands first. ``mark`` is of the event that was taken last, so that the same event changes nothing.
     """
 
     k: int
     ends: bool = False
     taps: str = ""
     mark: str = ""
+
+    @property
+    def worst_second(self) -> bool:
+        """Whether the second press says which is the worst."""
+        return self.ends and not self.taps.startswith(STRAIGHT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +61,12 @@ def text_of(draft: Draft) -> str:
 def read(stored: str, k: int, *, ends: bool) -> Draft:
     """Return the draft that `text_of` made ``stored`` from; an empty one where that is of no use."""
     taps, _, mark = stored.partition(" ")
-    if not taps.startswith(tuple(LETTERS)):
+    if not taps.removeprefix(STRAIGHT).startswith(tuple(LETTERS)):
         taps, mark = "", mark or taps
-    draft = Draft(k=k, ends=ends)
+    straight = taps[: taps.startswith(STRAIGHT)]
+    draft = Draft(k=k, ends=ends, taps=straight)
     try:
-        for key in taps:
+        for key in taps[len(straight) :]:
             draft = tapped(draft, key)
     except RankingError:
         return Draft(k=k, ends=ends)
@@ -75,7 +84,8 @@ def tapped(draft: Draft, key: str, mark: str = "") -> Draft:
     if key.lower() == UNDO:
         if not draft.taps:
             raise RankingError("There is nothing to undo.")
-        return replace(draft, taps=draft.taps[:-1], mark=mark)
+        left = draft.taps[:-1]
+        return replace(draft, taps="" if left == STRAIGHT else left, mark=mark)
     now = standing(draft)
     if key == TIE:
         return replace(draft, taps=_tie(draft, now), mark=mark)
@@ -102,14 +112,14 @@ def standing(draft: Draft) -> Standing:
     front: list[list[int]] = []
     back: int | None = None
     joining = False
-    for key in draft.taps:
+    for key in draft.taps.removeprefix(STRAIGHT):
         if key == TIE:
             joining = True
             continue
         slot = LETTERS.index(key)
         if joining:
             front[-1].append(slot)
-        elif draft.ends and front and back is None:
+        elif draft.worst_second and front and back is None:
             back = slot
         else:
             front.append([slot])
@@ -136,6 +146,25 @@ def ranking(draft: Draft) -> Ranking:
     return Ranking(tiers=tiers, loose=len(now.front) if len(now.rest) > 1 else None)
 
 
+def arranged(draft: Draft, tiers: Tiers, mark: str = "") -> Draft:
+    """Return the draft that says ``tiers``, of all answers, in place of what was pressed, in the event with this mark.
+
+    Raises `RankingError` where an answer is missing.
+    """
+    missing = [slot for slot in range(draft.k) if all(slot not in tier for tier in tiers)]
+    if missing:
+        raise RankingError(f"{letter(missing[0])} has no place yet; each answer needs one.")
+    taps = "".join(TIE.join(map(letter, tier)) for tier in tiers)
+    return replace(draft, taps=f"{STRAIGHT}{taps}" if draft.ends else taps, mark=mark)
+
+
+def arrangement(draft: Draft) -> Tiers:
+    """Return all answers in tiers as a draft has them so far: what has no place yet stands in the order shown, each alone."""
+    now = standing(draft)
+    last = () if now.back is None else ((now.back,),)
+    return (*now.front, *((slot,) for slot in now.rest), *last)
+
+
 def asked(draft: Draft) -> str:
     """Return what is asked next."""
     now = standing(draft)
@@ -143,11 +172,11 @@ def asked(draft: Draft) -> str:
         return "Which one is just as good?"
     if not now.front:
         return "Which is best?"
-    if not now.rest or (len(now.rest) == 1 and (now.back is not None or not draft.ends)):
+    if not now.rest or (len(now.rest) == 1 and (now.back is not None or not draft.worst_second)):
         return "Save it, or press undo."
-    if draft.ends and now.back is None:
+    if draft.worst_second and now.back is None:
         return "Which is worst?"
-    if draft.ends:
+    if draft.worst_second:
         return "Save it, or go on: which is the best of the rest?"
     return "Which is the best of the rest?"
 

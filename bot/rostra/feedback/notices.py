@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from ..places import Place
 from ..views import Button, Buttons, Text, View
-from .values import ConsentEvent, ConsentScope
+from .values import ConsentEvent, ConsentScope, new_id
 
 VERSION = "1"
 """Of all texts below; whoever changes what one of them promises counts it up."""
@@ -58,3 +60,22 @@ def implied(scope: ConsentScope) -> tuple[ConsentScope, ...]:
 def withdrawn(scope: ConsentScope) -> tuple[ConsentScope, ...]:
     """Return what somebody takes back who takes back ``scope``: without ``rate`` nothing may be trained on or published."""
     return ("rate", "train", "publish") if scope == "rate" else (scope,)
+
+
+def said(
+    scopes: Sequence[ConsentScope], person: str, place: Place, *, granted: bool, evidence: str, at: datetime
+) -> Sequence[ConsentEvent]:
+    """Return what is stored when somebody (a pseudonym) who read the notice allows ``scopes``, or takes them back."""
+    return [
+        ConsentEvent(
+            id=new_id(),
+            person=person,
+            place=place,
+            scope=scope,
+            granted=granted,
+            notice_version=VERSION,
+            evidence=evidence,
+            at=at,
+        )
+        for scope in scopes
+    ]

@@ -62,6 +62,11 @@ class Queue:
                 return held
         return None
 
+    async def informed(self, visitor: Visitor, campaign: Campaign) -> bool:
+        """Return whether the visitor has answered under the guideline as it is now, if there is one. Raises `StoreError`."""
+        had = await self._store.assignments(visitor.person, campaign.id, "submitted", 1)
+        return await self._knows(campaign, had)
+
     async def _from(self, visitor: Visitor, campaign: Campaign) -> Next | None:
         had = await self._store.assignments(visitor.person, campaign.id, None, LOOKED_AT)
         extra = (
@@ -91,7 +96,9 @@ class Queue:
         return held
 
     async def _lease(self, visitor: Visitor, campaign: Campaign, task: str = "") -> Assignment | None:
-        return await self._store.lease(campaign.id, visitor.person, surface=visitor.place.adapter, task=task)
+        return await self._store.lease(
+            campaign.id, visitor.person, surface=visitor.surface or visitor.place.adapter, task=task
+        )
 
     async def _knows(self, campaign: Campaign, had: Sequence[Assignment]) -> bool:
         """Return whether the rater has answered under the guideline as it is now."""

@@ -42,12 +42,16 @@ def add(scope: Scope, ids: tuple[UUID, UUID], one: Account, actor: tuple[str, Pe
         return done  # the commit got lost on the way, and was none the less
     if there is not None:
         raise taken(one.name)
+    by = _by(scope.keyring, one.adapter, one.by) if one.by else None
+    if by is not None and scope.connection.scalar(sa.select(table.c.id).where(table.c.by_lookup == by)):
+        raise known(one.name)
     who = askers(scope, [(one.adapter, done.person)])[one.adapter, done.id]
     row = {
         "id": id_,
         "person_id": who.id,
         "adapter": one.adapter,
         "lookup": lookup,
+        "by_lookup": by,
         "roles": sorted(one.roles),
         "body": scope.keyring.seal(who.wrapped, id_.bytes, _body(done)),
         "made_at": made_at,
@@ -84,6 +88,14 @@ def change(scope: Scope, entry: UUID, one: Account, actor: tuple[str, Person] | 
 def named(connection: Connection, keyring: Keyring, adapter: str, name: str) -> Account | None:
     """Return the account with this name."""
     row = connection.execute(_ACCOUNTS.where(table.c.lookup == _lookup(keyring, adapter, name))).first()
+    return None if row is None else _account(keyring, row)
+
+
+def found_by(connection: Connection, keyring: Keyring, adapter: str, by: str) -> Account | None:
+    """Return the account of whoever is that elsewhere."""
+    if not by:
+        return None
+    row = connection.execute(_ACCOUNTS.where(table.c.by_lookup == _by(keyring, adapter, by))).first()
     return None if row is None else _account(keyring, row)
 
 
@@ -182,6 +194,11 @@ def taken(name: str) -> StoreError:
     return StoreError(f"the name {name!r} is taken; names differ in more than case")
 
 
+def known(name: str) -> StoreError:
+    """Return the error for somebody who has an account already."""
+    return StoreError(f"whoever {name!r} is to be has an account already; account_by() finds it")
+
+
 def unknown(id_: str) -> StoreError:
     """Return the error for an id that no account has."""
     return StoreError(f"there is no account with the id {id_!r}")
@@ -189,6 +206,10 @@ def unknown(id_: str) -> StoreError:
 
 def _lookup(keyring: Keyring, adapter: str, name: str) -> bytes:
     return keyring.lookup("account", adapter, folded(name))
+
+
+def _by(keyring: Keyring, adapter: str, by: str) -> bytes:
+    return keyring.lookup("account by", adapter, by)
 
 
 def _token(keyring: Keyring, token: str) -> bytes:

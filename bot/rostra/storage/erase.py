@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import accounts, spending, summaries, talks
+from . import accounts, passes, spending, summaries, talks
 from .keys import Keyring
 from .people import Scope
 from .schema import content, person, person_key, platform_account, review_item, sanction, trace
@@ -31,6 +31,7 @@ def shred(scope: Scope, adapter: str, name: str) -> bool:
     summaries.remove_with(connection, found)
     accounts.forget_people(connection, found)
     talks.forget_people(connection, found)
+    passes.forget_people(connection, found)
     connection.execute(
         sa.update(content).where(content.c.person_id.in_(found)).values(body=None, erased_at=scope.now)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..codec import load, parse, to_plain
+from ..kept import Kept, Plain
 from ..places import Place
 from . import accounts as signing_in
 from . import leases, talks, withdrawn
@@ -37,35 +38,6 @@ BALLOTS = 1_000_000
 """Of one person; nobody is handed more."""
 
 Row: TypeAlias = Any
-Plain: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What is kept about somebody. Texts that expired or were forgotten are in none of it.
-
-    ``messages`` are what they said to the bot and what it answered; ``events`` what their platform sent of them as it came;
-    ``explanations`` why answers are what they are; ``feedback`` their consents, texts, ratings, thumbs, exclusions and
-    the datasets they are in; ``ballots`` those they were handed; ``changes`` what the log of changes says that they did.
-    ``sign_in`` is the name and the roles they sign in with, ``talks`` the titles of the conversations they find again.
-    """
-
-    person: str
-    account: Plain
-    since: str
-    messages: tuple[Plain, ...] = ()
-    events: tuple[Plain, ...] = ()
-    summaries: tuple[Plain, ...] = ()
-    explanations: tuple[Plain, ...] = ()
-    reviews: tuple[Plain, ...] = ()
-    strikes: tuple[Plain, ...] = ()
-    spending: tuple[Plain, ...] = ()
-    quotas: tuple[Plain, ...] = ()
-    feedback: Plain
-    ballots: tuple[Plain, ...] = ()
-    changes: tuple[Plain, ...] = ()
-    sign_in: tuple[Plain, ...] = ()
-    talks: tuple[Plain, ...] = ()
 
 
 def kept(connection: Connection, keyring: Keyring, who: UUID) -> Kept:

@@ -24,6 +24,7 @@ from ..feedback.values import Erasure
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
 from ..stores import (
+    Backlog,
     Case,
     Entry,
     Explanation,
@@ -37,6 +38,7 @@ from ..stores import (
 from ..turns import Step
 from ..verdicts import Judged
 from .memory_accounts import MemoryWeb
+from .memory_cases import expired
 from .memory_datasets import MemoryFeedback
 from .memory_drawer import MemoryDrawer
 from .memory_keys import MemoryKeys
@@ -105,7 +107,7 @@ class MemoryStore(
         MemoryVersions.__init__(self, clock, self.audit)
         MemoryKeys.__init__(self, clock, self.audit)
         MemoryPolicies.__init__(self, clock, self.audit)
-        MemoryWeb.__init__(self, clock, self.audit, self._found, self._unsay)
+        MemoryWeb.__init__(self, clock, self.audit, self._found, self._unsay, self.account)
         self._known: dict[tuple[str, str], str] = {}
         self._open: dict[str, _Row] = {}
         self._done: OrderedDict[str, _Row] = OrderedDict()
@@ -146,6 +148,10 @@ class MemoryStore(
     async def dead(self) -> Sequence[Entry]:
         dead = [row for row in self._done.values() if row.reply.state is State.DEAD]
         return [_entry(row) for row in sorted(dead, key=_age)]
+
+    async def backlog(self) -> Backlog:
+        dead = sum(row.reply.state is State.DEAD for row in self._done.values())
+        return Backlog(unfinished=len(self._open), dead=dead)
 
     async def entry(self, reply: str) -> Entry | None:
         row = self._row(reply)
@@ -318,7 +324,7 @@ class MemoryStore(
                     del record.explained[reply]
         for id_, case in list(self._cases.items()):
             if case.retained and case.at < before and case.reply not in self._open:
-                self._cases[id_] = _expired(case)
+                self._cases[id_] = expired(case)
                 contents += 1
         contents += self.forget_feedback(before)
         self._sanctions = deque(
@@ -345,7 +351,7 @@ class MemoryStore(
                 del record.explained[reply]
         for id_, case in list(self._cases.items()):
             if case.reply in theirs:
-                self._cases[id_] = _expired(case)
+                self._cases[id_] = expired(case)
         left = (one for one in self._sanctions if (one[0][0], one[1].person) != (adapter, person))
         self._sanctions = deque(left, maxlen=self._bounds.sanctions)
         return self.erased(await super().erase(adapter, person, withdraw=withdraw))
@@ -390,10 +396,3 @@ def _age(row: _Row) -> tuple[datetime, str]:
 
 def _workspace(place: Place) -> tuple[str, str]:
     return place.adapter, place.workspace
-
-
-def _expired(case: Review) -> Review:
-    """Return what is left of a case when its text has gone: figures."""
-    verdict = replace(case.case.verdict, spans=())
-    figures = replace(case.case, text="", question="", verdict=verdict)
-    return replace(case, case=figures, retained=False, place=None, author="")

@@ -1,4 +1,4 @@
-"""Accounts, sessions and conversations that are found again, in a store that forgets."""
+"""Accounts, sessions, passes and conversations that are found again, in a store that forgets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..clock import Clock
 from ..places import Person, Place
 from ..stores import Entry
 from ..talks import SomebodyElses, Talk
-from .accounts import added, changed, check, taken, unknown
+from .accounts import added, changed, check, known, taken, unknown
+from .memory_passes import MemoryPasses, Who
 
 Audit: TypeAlias = Callable[[Person | None, str, str, Mapping[str, str]], Awaitable[None]]
 """Takes who did what to what, and what else is known."""
@@ -40,6 +41,8 @@ class MemoryAccounts:
         del adapter  # a person is kept as given
         if await self.account_named(account.adapter, account.name) is not None:
             raise taken(account.name)
+        if await self.account_by(account.adapter, account.by) is not None:
+            raise known(account.name)
         made_at = account.made_at or self._account_clock.now()
         done = replace(account, id=uuid7().hex, made_at=made_at)
         self._accounts[done.id] = done
@@ -50,6 +53,10 @@ class MemoryAccounts:
         wanted = (adapter, folded(name))
         found = (one for one in self._accounts.values() if (one.adapter, folded(one.name)) == wanted)
         return next(found, None)
+
+    async def account_by(self, adapter: str, by: str) -> Account | None:
+        found = (one for one in self._accounts.values() if (one.adapter, one.by) == (adapter, by))
+        return next(found, None) if by else None
 
     async def accounts_of(self, adapter: str) -> Sequence[Account]:
         return [one for one in self._accounts.values() if one.adapter == adapter]
@@ -160,21 +167,24 @@ class MemoryTalks:
         self._turns[talk.id] = turns[:first]
 
 
-class MemoryWeb(MemoryAccounts, MemoryTalks):
-    """Both, for who signs in and finds conversations again."""
+class MemoryWeb(MemoryAccounts, MemoryPasses, MemoryTalks):
+    """All of it, for who signs in, ranks and finds conversations again."""
 
-    def __init__(self, clock: Clock, audit: Audit, find: Find, unsay: Unsay) -> None:
+    def __init__(self, clock: Clock, audit: Audit, find: Find, unsay: Unsay, who: Who) -> None:
         MemoryAccounts.__init__(self, clock, audit)
+        MemoryPasses.__init__(self, clock, who)
         MemoryTalks.__init__(self, find, unsay)
 
     def forget_web(self, before: datetime) -> None:
-        """Forget sessions that are over, and conversations in which nothing was asked since ``before``."""
+        """Forget sessions and passes that are over, and conversations in which nothing was asked since ``before``."""
         self.forget_sessions()
+        self.forget_passes()
         self.forget_talks(before)
 
     def forget_web_of(self, adapter: str, person: str) -> None:
-        """Forget the account of somebody, and their conversations."""
+        """Forget the account of somebody, their passes, and their conversations."""
         self.forget_account(adapter, person)
+        self.forget_passes_of(adapter, person)
         self.forget_talks_of(adapter, person)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import accounts, spending, summaries, talks
+from . import accounts, passes, spending, summaries, talks
 from .people import Scope
 from .schema import content, inbox, message, outbox, review_item, sanction, summary, trace
 
@@ -27,6 +27,7 @@ def purge_portion(scope: Scope, before: datetime) -> tuple[int, bool]:
     connection.execute(sa.delete(sanction).where(sanction.c.until < before))
     spending.purge(connection, scope.now)
     accounts.purge(connection, scope.now)
+    passes.purge(connection, scope.now)
     talks.purge(scope, before)
     old = connection.execute(_OLD, {"before": before, "portion": PORTION}).all()
     if not old:

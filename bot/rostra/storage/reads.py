@@ -17,7 +17,7 @@ from ..codec import from_plain, load, load_event, load_reply, parse
 from ..delivery.reply import Reply, State
 from ..errors import StoreError
 from ..places import Person, Place
-from ..stores import Entry, Explanation, Judgement, Said
+from ..stores import Backlog, Entry, Explanation, Judgement, Said
 from ..turns import Step
 from ..verdicts import Judged
 from .keys import Keyring
@@ -45,6 +45,12 @@ def unfinished(connection: Connection, keyring: Keyring) -> Sequence[Entry]:
 def dead(connection: Connection, keyring: Keyring) -> Sequence[Entry]:
     """Return the dead letters, oldest first."""
     return _entries(keyring, connection.execute(_DEAD))
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Return how many entries are unfinished, and how many are dead."""
+    unfinished, dead = (connection.scalar(count) or 0 for count in (_UNFINISHED_COUNT, _DEAD_COUNT))
+    return Backlog(unfinished=unfinished, dead=dead)
 
 
 def recall(connection: Connection, keyring: Keyring, place: Place, limit: int) -> Sequence[Said]:
@@ -185,7 +191,20 @@ _OLDEST_FIRST = (inbox.c.received_at, inbox.c.reply_id)
 _ONE_ENTRY = _ENTRIES.where(outbox.c.reply_id == sa.bindparam("reply"))
 _UNFINISHED = _ENTRIES.where(outbox.c.done_at.is_(None)).order_by(*_OLDEST_FIRST)
 # Spelled out, because SQLite uses a partial index only where it sees its condition.
-_DEAD = _ENTRIES.where(sa.text("outbox.state = 'dead'")).order_by(*_OLDEST_FIRST)
+_IS_DEAD = sa.text("outbox.state = 'dead'")
+_DEAD = _ENTRIES.where(_IS_DEAD).order_by(*_OLDEST_FIRST)
+_COUNT = (
+    sa.select(sa.func.count())
+    .select_from(outbox)
+    .join(_event, _event.c.id == outbox.c.reply_id)
+    .outerjoin(person_key, person_key.c.person_id == _event.c.person_id)
+    .where(
+        _event.c.body.is_not(None),
+        _event.c.person_id.is_(None) | person_key.c.wrapped.is_not(None),
+    )
+)
+_UNFINISHED_COUNT = _COUNT.where(outbox.c.done_at.is_(None))
+_DEAD_COUNT = _COUNT.where(_IS_DEAD)
 _TRACES = (
     sa.select(trace.c.reply_id, trace.c.person_id, trace.c.body, trace.c.at, person_key.c.wrapped)
     .join(conversation, conversation.c.id == trace.c.conversation_id)

@@ -18,7 +18,7 @@ from .columns import at as _at
 from .columns import key as _key
 from .columns import one_of as _one_of
 
-REVISION = "0010"
+REVISION = "0012"
 """The newest revision in `rostra.storage.migrations`: what this version of the code reads and writes."""
 
 APPEND_ONLY = (

@@ -15,11 +15,12 @@ from ..accounts import Account, Session, Signed
 from ..api_keys import ApiKey
 from ..chat import Usage
 from ..clock import Clock
+from ..passes import Pass
 from ..places import Person, Place
 from ..spending import Amounts, Bill, Dimension, Granted, Share, Spent
 from ..stores import Entry
 from ..talks import Talk
-from . import accounts, api_keys, drawer, spending, talks
+from . import accounts, api_keys, drawer, passes, spending, talks
 from .keys import Keyring
 from .memory_drawer import check
 from .people import REPLIES, Scope
@@ -120,6 +121,9 @@ class Shelves(ABC):
     async def account_named(self, adapter: str, name: str) -> Account | None:
         return await self.read(lambda connection: accounts.named(connection, self._keyring, adapter, name))
 
+    async def account_by(self, adapter: str, by: str) -> Account | None:
+        return await self.read(lambda connection: accounts.found_by(connection, self._keyring, adapter, by))
+
     async def accounts_of(self, adapter: str) -> Sequence[Account]:
         return await self.read(lambda connection: accounts.of(connection, self._keyring, adapter))
 
@@ -141,6 +145,16 @@ class Shelves(ABC):
 
     async def end_session(self, token: str) -> bool:
         return await self.write(lambda scope: accounts.end(scope, token))
+
+    async def open_pass(self, one: Pass, token: str) -> None:
+        id_ = uuid7()
+        await self.write(lambda scope: passes.begin(scope, id_, one, token))
+
+    async def pass_of(self, token: str) -> Pass | None:
+        return await self.read(lambda connection: passes.find(connection, self._keyring, token))
+
+    async def end_pass(self, token: str) -> bool:
+        return await self.write(lambda scope: passes.end(scope, token))
 
     async def ask(self, talk: Talk, event: str, *, instead_of: str = "") -> bool:
         id_ = uuid7()

@@ -17,10 +17,12 @@ from ..clock import Clock
 from ..delivery.reply import Reply
 from ..errors import StoreError
 from ..events import Event
+from ..kept import Kept
 from ..places import Person, Place
 from ..protocols import Accepted, Duplicate
 from ..stores import (
     Audited,
+    Backlog,
     Case,
     Entry,
     Explanation,
@@ -43,7 +45,6 @@ from .erase import known_as
 from .feedback import SqlFeedback
 from .history import History
 from .ids import id_or_none
-from .kept import Kept
 from .keys import Keyring
 from .people import Scope, conversations, workspace_of
 from .purge import purge_portion
@@ -107,6 +108,9 @@ class SqlStore(Shelves, SqlFeedback):
 
     async def dead(self) -> Sequence[Entry]:
         return await self.read(lambda connection: reads.dead(connection, self._keyring))
+
+    async def backlog(self) -> Backlog:
+        return await self.read(reads.backlog)
 
     async def entry(self, reply: str) -> Entry | None:
         id_ = _id_or_none(reply)

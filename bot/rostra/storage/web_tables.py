@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from .columns import Key, at, key, metadata, one_of
 
-__all__ = ["account", "metadata", "talk", "talk_turn", "web_session"]
+__all__ = ["account", "metadata", "rank_pass", "talk", "talk_turn", "web_session"]
 
 account = sa.Table(
     "account",
@@ -17,6 +17,8 @@ account = sa.Table(
     sa.Column("adapter", sa.Text, nullable=False),
     # A keyed hash of the adapter and the folded name.
     sa.Column("lookup", sa.LargeBinary, nullable=False, unique=True),
+    # A keyed hash of the adapter, how they sign in elsewhere, and who they are there; null for whoever does not.
+    sa.Column("by_lookup", sa.LargeBinary, unique=True, index=True),
     sa.Column("roles", sa.JSON, nullable=False),
     # The name, the encoded password, and how else they sign in, sealed with their key.
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -32,6 +34,19 @@ web_session = sa.Table(
     sa.Column("kind", one_of("kind", "session", "link"), nullable=False),
     at("made_at"),
     at("seen_at"),
+    at("expires_at", index=True),
+)
+rank_pass = sa.Table(
+    "rank_pass",
+    metadata,
+    key(),
+    sa.Column("person_id", Key, sa.ForeignKey("person.id"), nullable=False, index=True),
+    # A keyed hash of the token, which is not kept.
+    sa.Column("lookup", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("kind", one_of("kind", "link", "session"), nullable=False),
+    # Where they may rank, with which permission, and which ballot they had in hand, sealed with their key.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    at("made_at"),
     at("expires_at", index=True),
 )
 talk = sa.Table(

@@ -75,6 +75,28 @@ class AccountContract:
         assert list(await store.accounts_of("web")) == [made]
 
     @pytest.mark.asyncio
+    async def test_whoever_signs_in_elsewhere_has_one_account(self, store: Store) -> None:
+        by = f"oidc:https://id.example.org:{AWKWARD}"
+        made = await store.add_account(replace(ACCOUNT, password="", by=by))
+        assert made.by == by
+        assert await store.account_by("web", by) == made
+        for adapter, wrong in (("page", by), ("web", by.upper()), ("web", f"{by} "), ("web", "")):
+            assert await store.account_by(adapter, wrong) is None
+        with pytest.raises(StoreError, match="has an account already"):
+            await store.add_account(replace(ACCOUNT, name="somebody else", by=by))
+        for name in ("ann", "ben"):
+            await store.add_account(replace(ACCOUNT, name=name))
+        assert await store.account_by("web", "") is None
+        elsewhere = await store.add_account(replace(ACCOUNT, adapter="page", by=by))
+        assert await store.account_by("page", by) == elsewhere
+        await store.change_account(replace(made, roles=frozenset({"owner"})))
+        assert await store.account_by("web", by) == replace(made, roles=frozenset({"owner"}))
+        await store.erase("web", made.id)
+        assert await store.account_by("web", by) is None
+        again = await store.add_account(replace(ACCOUNT, by=by))
+        assert await store.account_by("web", by) == again
+
+    @pytest.mark.asyncio
     async def test_a_session_leads_to_its_account_until_it_is_ended(self, store: Store) -> None:
         made = await store.add_account(ACCOUNT)
         token, link = new_token(), new_token()

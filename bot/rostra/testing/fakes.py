@@ -165,6 +165,7 @@ async def bot(
                 commands=Commands([*offered, *commands]),
                 refusals=refusals,
                 clock=clock,
+                pages=services.pages,
             )
         )
 

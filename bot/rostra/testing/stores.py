@@ -23,6 +23,7 @@ from .drawers import DrawerContract
 from .feedbacks import BallotContract
 from .judging import JudgmentContract
 from .keys import KeyContract
+from .passes import PassContract
 from .records import RecordContract
 from .samples import ANN, AWKWARD, ROOM, STEPS, THREAD, VERDICTS, every_kind, question
 from .spendings import SpendingContract
@@ -75,6 +76,7 @@ class StoreContract(
     SummaryContract,
     AccountContract,
     TalkContract,
+    PassContract,
     VersionContract,
 ):
     """Tests for one store, which is empty when each begins.
@@ -198,6 +200,24 @@ class StoreContract(
         assert [entry.reply for entry in await store.dead()] == [dead[0], dead[2]]
         await store.advance(arrived(again, Receipt(shown=("x",))))
         assert await store.unfinished() == []
+
+    @pytest.mark.asyncio
+    async def test_the_backlog_counts_what_is_unfinished_and_what_is_dead(self, store: Store) -> None:
+        async def counted() -> tuple[int, int]:
+            found = await store.backlog()
+            assert found.unfinished == len(await store.unfinished())
+            assert found.dead == len(await store.dead())
+            return found.unfinished, found.dead
+
+        assert await counted() == (0, 0)
+        await answered(store, question())
+        dead = [await given_up(store, question()) for _ in range(2)]
+        await accepted(store, question(author=replace(ANN, id="ben")))
+        assert await counted() == (1, 2)
+        await store.advance(resend(dead[0]))
+        assert await counted() == (2, 1)
+        await store.erase(ROOM.adapter, ANN.id)  # what nobody can read any more is in neither
+        assert (await counted())[1] == 0
 
     @pytest.mark.asyncio
     async def test_an_unknown_reply_has_no_entry_and_cannot_advance(self, store: Store) -> None:

@@ -54,6 +54,7 @@ function begun(words) {
   link.textContent = words.slice(0, 60);
   link.setAttribute("aria-current", "page");
   item.append(link);
+  document.title = $("#title").textContent = link.textContent;
   $("#talks .none")?.remove();
   $("#talks").prepend(item);
 }
@@ -116,6 +117,9 @@ const does = {
   copy: (button) => copy($(".body", button.closest(".answer")).innerText, button),
   "copy-code": (button) => copy($("pre", button.parentElement).textContent, button),
   edit: (button) => edit(button.closest(".turn")),
+  compare: () => {
+    if (!writing()) ask("/rank new");
+  },
   again: (button) => {
     const article = button.closest(".turn");
     if (!writing()) ask($(".bubble", article).textContent, article.dataset.turn);
@@ -214,7 +218,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 function menu(open) {
-  $("#side").classList.toggle("open", open);
+  const side = $("#side");
+  if (!open && side.classList.contains("open") && side.contains(document.activeElement)) $("#menu").focus();
+  side.classList.toggle("open", open);
   $("#menu").setAttribute("aria-expanded", String(open));
 }
 $("#menu").addEventListener("click", () => menu(!$("#side").classList.contains("open")));

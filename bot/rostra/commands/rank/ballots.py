@@ -81,7 +81,7 @@ class Ballots:
         ballot = call.options.get("ballot", "")
         booth = self.office.booth
         sheet = await booth.sheet(visitor, ballot) if ballot else await booth.current(visitor)
-        return drawn(sheet, buttons=call.turn.capabilities.buttons)
+        return drawn(sheet, buttons=call.turn.capabilities.buttons, hint=self.office.page_hint(call))
 
     def pressing(self, key: str) -> Act:
         """Return the command that does with the ballot in hand what the button ``key`` does."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from ...command import Command
 from ...components import Component, ComponentSettings, Services
-from . import ballots, campaigns, edits, making, permission, thumbs
+from . import ballots, campaigns, edits, making, permission, thumbs, web
 from .office import office
 
 SOURCES = (
@@ -17,6 +17,7 @@ SOURCES = (
     edits.commands,
     campaigns.commands,
     permission.commands,
+    web.commands,
 )
 
 

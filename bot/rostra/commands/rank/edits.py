@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 
 from ...command import Call, Command, Option, command
-from ...errors import StoreError
 from ...feedback.ballots import Sheet
 from ...feedback.booth import NoBallotError, Visitor, judgment_id
 from ...feedback.queue import chat_campaign
 from ...feedback.ranking import LETTERS, Ranking, RankingError
 from ...feedback.topics import Asked, answered, asked_in, last_answer, lines
-from ...feedback.values import Batch, Candidate, Origin, Task
+from ...feedback.values import Batch, Candidate, Task
+from ...feedback.writing import derived, same
 from ...views import View, text
 from .office import Office, explained, in_place
 from .thumbs import NO_ANSWER, asked_of
 
-TRIES = 5
 SAVED = "Saved: your answer counts as better than the one you changed."
 THANKS = "Saved. Thank you for writing it."
 
@@ -49,7 +47,7 @@ class Edits:
         if not 0 <= slot < sheet.k:
             raise ValueError(f"there is no answer {name[:20]!r} on that ballot")
         changed = sheet.answers[slot]
-        one = await self._added(visitor, sheet, call.options["text"], changed)
+        one = await self.office.booth.add(visitor, sheet, call.options["text"], changed)
         return await self._preferred(visitor, sheet.campaign.id, one, changed)
 
     async def write(self, call: Call) -> View | str:
@@ -69,10 +67,7 @@ class Edits:
         )
         if refused is not None:
             return refused
-        if sheet.campaign.mode != "write":
-            raise NoBallotError("That ballot is to be ranked; `/rank edit` changes an answer.")
-        await self._added(visitor, sheet, call.options["text"], None)
-        await self.office.booth.judge(visitor, sheet, Ranking())
+        await self.office.booth.write(visitor, sheet.assignment.id, call.options["text"])
         return text(THANKS, private=True)
 
     async def _of_reply(self, call: Call, reply: str) -> View | str:
@@ -85,7 +80,7 @@ class Edits:
         refused = self.office.refused(call, plan) or await self.office.unasked(call, visitor, "")
         if refused is not None:
             return refused
-        if _same(asked.answer, call.options["text"]):
+        if same(asked.answer, call.options["text"]):
             raise RankingError("That is what the answer says already.")
         shown, one = await self._batch(call, visitor, asked)
         return await self._preferred(visitor, plan.id, one, shown)
@@ -96,7 +91,7 @@ class Edits:
         context, asker = await lines(self.office.store, call.place, asked)
         facts = asked_of(await self.office.store.explanation(call.place, asked.reply))
         shown = Candidate(
-            id=_derived(id_, "shown"),
+            id=derived(id_, "shown"),
             batch=id_,
             ordinal=0,
             text=asked.answer,
@@ -105,7 +100,7 @@ class Edits:
             sampling_config=str(facts.get("sampling_config", "")),
         )
         one = Candidate(
-            id=_derived(id_, "edit"),
+            id=derived(id_, "edit"),
             batch=id_,
             ordinal=1,
             text=call.options["text"],
@@ -124,40 +119,10 @@ class Edits:
         await self.office.store.add_batch(batch, (shown, one))
         return shown, one
 
-    async def _added(
-        self, visitor: Visitor, sheet: Sheet, written: str, changed: Candidate | None
-    ) -> Candidate:
-        """Add what somebody wrote to the answers of a ballot's question. Raises `StoreError`, `RankingError`."""
-        if changed is not None and _same(changed.text, written):
-            raise RankingError("That is what the answer says already.")
-        origin: Origin = "human" if changed is None else "edit"
-        one = Candidate(
-            id=_derived(judgment_id(visitor, sheet.assignment.id), origin),
-            batch=sheet.shown.batch.id,
-            ordinal=0,
-            text=written,
-            origin=origin,
-            author=visitor.person,
-            edited_from="" if changed is None else changed.id,
-        )
-        for left in range(TRIES, 0, -1):
-            (now,) = await self.office.store.shown([one.batch])
-            one = replace(one, ordinal=1 + max((each.ordinal for each in now.candidates), default=-1))
-            if any(each.id == one.id for each in now.candidates):
-                return one
-            try:
-                await self.office.store.add_candidates([one])
-            except StoreError:  # somebody else wrote at the same time
-                if left == 1:
-                    raise
-            else:
-                return one
-        raise AssertionError("the last try returns or raises")
-
     async def _preferred(self, visitor: Visitor, campaign: str, better: Candidate, worse: Candidate) -> View:
         """Store that an edit is better than what it changed, as a ballot of its own."""
         task = Task(
-            id=_derived(better.id, "task"),
+            id=derived(better.id, "task"),
             campaign=campaign,
             batch=better.batch,
             candidates=(better.id, worse.id),
@@ -172,15 +137,6 @@ class Edits:
         slot = held.shown_order.index(better.id)
         await self.office.booth.judge(visitor, sheet, Ranking(tiers=((slot,), (1 - slot,))))
         return text(SAVED, private=True)
-
-
-def _same(one: str, other: str) -> bool:
-    return one.split() == other.split()
-
-
-def _derived(id_: str, what: str) -> str:
-    """Return an id that is made of another one, the same each time, near it in order."""
-    return id_[:16] + sha256(f"{id_}/{what}".encode()).hexdigest()[:16]
 
 
 def commands(office: Office) -> Sequence[Command]:

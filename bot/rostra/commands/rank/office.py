@@ -20,10 +20,13 @@ from ...feedback.candidates import Kitchen
 from ...feedback.queue import Next, Queue
 from ...feedback.ranking import RankingError
 from ...feedback.values import Campaign
+from ...pages import Pages
 from ...protocols import Model
 from ...refusals import Refusals
 from ...stores import Store
 from ...views import View, text
+
+WEB = "`/rank web` leads to a page to rank on."
 
 Act: TypeAlias = Callable[[Call], Awaitable[View | str]]
 
@@ -39,6 +42,7 @@ class Office:
     booth: Booth
     queue: Queue
     kitchen: Kitchen
+    pages: Pages
 
     async def visitor(self, call: Call) -> Visitor:
         """Return whoever the call is from, as feedback knows them. Raises `StoreError`."""
@@ -60,11 +64,16 @@ class Office:
         roles = call.desk.roles(campaign.raters, call.place)
         return denied("Ranking answers here", campaign.raters, call.turn, roles)
 
+    def page_hint(self, call: Call) -> str:
+        """Return how a ballot is ranked in a browser, where there is a page that others than this machine can open."""
+        page = self.pages.rank
+        return WEB if page is not None and not page.local and page.adapter != call.place.adapter else ""
+
     async def shown(self, call: Call, visitor: Visitor, found: Next, note: str = "") -> View:
         """Return a ballot that was handed out. Raises `NoBallotError`, `StoreError`."""
         sheet = await self.booth.sheet(visitor, found.assignment.id)
-        buttons = call.turn.capabilities.buttons
-        return drawn(sheet, buttons=buttons, note=note, guideline=found.first)
+        buttons, hint = call.turn.capabilities.buttons, self.page_hint(call)
+        return drawn(sheet, buttons=buttons, note=note, guideline=found.first, hint=hint)
 
 
 def office(services: Services) -> Office | None:
@@ -80,6 +89,7 @@ def office(services: Services) -> Office | None:
         booth=Booth(store, services.clock),
         queue=Queue(store, services.clock),
         kitchen=Kitchen(models=services.models, moderation=moderation, clock=services.clock),
+        pages=services.pages,
     )
 
 
