@@ -39,6 +39,7 @@ from rostra.config import (
 from rostra.config import Settings as RostraSettings
 from rostra.config.settings import AnswererTable, QuotaTable, RouteTable, SamplingTable
 from rostra.errors import ConfigError
+from rostra_adapters.web.oauth.settings import ProviderSettings
 from rostra_moderation.moderation import ModerationSettings
 from rostra_moderation.policy import PolicySettings
 from rostra_moderation.wordlists import load as load_words
@@ -343,6 +344,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     'kind = "slack"': component("adapters", "slack"),
     'kind = "gateway"': component("adapters", "gateway"),
     'kind = "web"': component("adapters", "web"),
+    "[adapters.NAME.sign_in.WORD]": ProviderSettings,
     'kind = "rules"': component("moderators", "rules"),
     'kind = "classifier"': component("moderators", "classifier"),
     'kind = "judge"': component("moderators", "judge"),
@@ -356,9 +358,10 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     },
     **{f'kind = "{kind}"': component("scorers", kind) for kind in ("reward", "asked")},
 }
-NEEDED: Mapping[str, Mapping[str, str]] = {
+NEEDED: Mapping[str, Mapping[str, object]] = {
     'kind = "remote" of a model': {"url": "https://example.org/"},
     'kind = "slack"': {"bot_token": "xoxb-1", "app_token": "xapp-1"},
+    "[adapters.NAME.sign_in.WORD]": {"kind": "discord", "issuer": "", "open": True, "people": ["1"]},
 }
 """What makes settings valid beside what is required."""
 ELSEWHERE = {("[moderation]", "policies")}

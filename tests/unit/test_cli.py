@@ -237,6 +237,20 @@ def test_init_writes_what_check_accepts(rostra: Rostra) -> None:
     assert checked.status == 0
 
 
+def test_what_init_writes_serves_the_page_on_this_machine_and_chats_in_the_terminal(
+    rostra: Rostra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = rostra("init")
+    assert "rostra serve --config rostra.toml" in made.out
+    adapters = load(Path("rostra.toml"), {}).adapters
+    assert [(name, table.kind) for name, table in adapters.items()] == [("web", "web")]
+    assert "web: http://127.0.0.1:8080/: the printed link signs in" in rostra("doctor", "web").out
+    monkeypatch.setenv("ROSTRA_MODELS__EMBEDDED__KIND", "canned")
+    monkeypatch.setenv("ROSTRA_MODELS__EMBEDDED__ANSWERS", '{"hi": "hello from the page\'s bot"}')
+    chatted = rostra("chat", "--once", "hi")
+    assert (chatted.status, chatted.out.strip()) == (0, "hello from the page's bot")
+
+
 def test_init_replaces_nothing_unless_told_to(rostra: Rostra) -> None:
     write("# mine\n")
     refused = rostra("init")

@@ -73,6 +73,15 @@ def test_an_account_is_made_listed_and_changed(
     assert found.roles == {"operator", "rater"}
     assert fits(found.password, "another password")
     assert PASSWORD not in str(said(capsys, "list"))
+    asyncio.run(_add(data, Account(adapter="web", name="ben", by="discord:1001")))
+    assert [one["by"] for one in said(capsys, "list")["accounts"]] == ["", "discord:1001"]
+    assert run(["account", "list"]) == 0
+    assert {"password", "discord:1001"} <= set(capsys.readouterr().out.split())
+
+
+async def _add(data: Path, one: Account) -> None:
+    async with open_store("", data=data, clock=SystemClock()) as store:
+        await store.add_account(one)
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def test_init_adds_the_table_to_a_configuration_and_never_a_token(
     capsys.readouterr()
 
 
-def test_init_writes_a_new_configuration_with_the_adapter_instead_of_the_console(
+def test_init_writes_a_new_configuration_with_the_adapter_instead_of_the_page(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROSTRA_ADAPTERS__POST__KIND", "./pigeon.py:component")

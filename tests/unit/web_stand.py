@@ -21,6 +21,7 @@ from rostra.clock import Clock
 from rostra.components import Services
 from rostra.config import load
 from rostra.protocols import Adapter
+from rostra.routes import Routes
 from rostra_adapters.web.adapter import Web
 from rostra_adapters.web.component import opened_with
 from rostra_adapters.web.settings import WebSettings
@@ -127,11 +128,14 @@ class Stand:
     web: Web
     url: str
     told: list[str]
+    services: Services
     clients: list[httpx.AsyncClient] = field(default_factory=list[httpx.AsyncClient])
 
     def browser(self, **headers: str) -> Browser:
         """Return a browser without any cookie."""
-        client = httpx.AsyncClient(base_url=self.url, headers={"Origin": self.url, **headers}, timeout=10)
+        client = httpx.AsyncClient(
+            base_url=self.url, headers={"Origin": self.url, **headers}, timeout=10, verify=False
+        )
         self.clients.append(client)
         return Browser(client)
 
@@ -167,13 +171,20 @@ async def standing(
             clock=parts.clock,
             store=parts.store,
             commands=parts.commands,
+            routes=parts.routes or Routes(),
+            models=parts.models,
+            moderation=parts.moderation,
+            desk=app.desk,
+            metrics=parts.metrics,
+            vitals=parts.vitals,
+            pages=parts.pages,
         )
         async with opened_with(settings, services, announce=told.append) as web:
             adapters["web"] = web
-            url = re.search(r"http://[^/]+", told[0])
-            assert url
+            found = re.search(r"http://[^/]+", told[0]) if told else None
+            url = found[0] if found else f"http://{settings.listen}"
             run = asyncio.ensure_future(app.run())
-            stand = Stand(app=app, web=web, url=url[0], told=told)
+            stand = Stand(app=app, web=web, url=url, told=told, services=services)
             try:
                 yield stand
             finally:

@@ -23,17 +23,13 @@ from rostra.talks import SomebodyElses, Talk
 from .adapter import Web
 from .drawing import Drawing
 from .guard import Refused, body_of
+from .levels import Level, by_role
 from .settings import WebSettings
 from .shown import BASE, ON, PICTURES, QUIET, VIEW, Face, exchange_of, exchanges, files_of
 from .signin import SignIn, Visit, fits
 
 ID = re.compile(r"[0-9a-f]{32}")
 TITLE = 60
-LEVELS: Mapping[str, Permission] = {
-    "rater": Permission.RATER,
-    "operator": Permission.OPERATOR,
-    "owner": Permission.OWNER,
-}
 VALUES = 100
 FIELD = 20_000
 """Choices of one press, and characters of a field, at most."""
@@ -50,6 +46,7 @@ class Chat:
     store: Store
     clock: Clock
     commands: Sequence[Command] = ()
+    level: Level = by_role
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the routes, without the guard that they need."""
@@ -112,7 +109,7 @@ class Chat:
         before = channel.number
         entries = () if talk is None else await self.store.asked_in(talk)
         talks = await self.store.talks(self.page.name, visit.account.id)
-        level = max((LEVELS[role] for role in visit.account.roles), default=Permission.ASKER)
+        level = self.level(visit.account)
         # Where something changed meanwhile, the page asks for everything anew.
         since = self.page.feed.mark(id_) if channel.number == before else ""
         text = self.drawing.page(
@@ -126,6 +123,8 @@ class Chat:
             talks=talks,
             exchanges=exchanges(entries, channel.live),
             commands=[one for one in self.commands if one.permission <= level],
+            operator=level >= Permission.OPERATOR,
+            rater=level >= Permission.RATER,
             most=self.settings.message_characters,
         )
         return web.Response(text=text, content_type="text/html")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -21,6 +21,15 @@ from .drawing import Drawing, open_drawing
 from .events import Events
 from .feed import Feed
 from .guard import Refused, guarded, wants_page
+from .levels import levels
+from .oauth.accounts import take_back
+from .oauth.attempts import Attempts
+from .oauth.checks import findings
+from .oauth.entry import Entry, connected_ways
+from .oauth.ways import Way
+from .operator import Operator, open_operator
+from .rank import open_rank
+from .rank_door import RankDoor
 from .settings import WebSettings
 from .signin import Announce, SignIn
 
@@ -47,6 +56,7 @@ async def opened_with(
     sign_in = SignIn(adapter=services.name, settings=settings, store=store, clock=services.clock)
     if not settings.private:
         await _with_an_owner(settings, sign_in)
+    await take_back(store, services.name, settings.sign_in.values())
     drawing = open_drawing(settings.title)
     adapter = Web(name=services.name, feed=Feed(), drawing=drawing)
     commands = () if services.commands is None else tuple(services.commands)
@@ -58,10 +68,26 @@ async def opened_with(
         store=store,
         clock=services.clock,
         commands=commands,
+        level=levels(services.desk),
     )
-    routes = _routes(chat, drawing)
-    async with serving(settings.listen, clock=services.clock, proxies=settings.trusted_proxies) as server:
-        with probed(server, services), server.mount("", routes, body=BODY):
+    operator = open_operator(services, settings, sign_in, drawing)
+    async with (
+        connected_ways(settings.sign_in, services.clock) as ways,
+        serving(settings.listen, clock=services.clock, proxies=settings.trusted_proxies) as server,
+    ):
+        door = RankDoor(
+            adapter=services.name,
+            settings=settings,
+            sign_in=sign_in,
+            drawing=drawing,
+            store=store,
+            clock=services.clock,
+            level=chat.level,
+            url=server.url,
+        )
+        rank = [*door.routes(), *open_rank(services, store, door).routes()]
+        routes = _routes(chat, drawing, ways, settings.public_url or server.url, operator, rank)
+        with probed(server, services), server.mount("", routes, body=BODY), services.pages.open(door):
             link = await sign_in.operator_link() if settings.private else None
             if link is not None:
                 until = f"good once, for {settings.link_minutes:g} minutes"
@@ -70,22 +96,38 @@ async def opened_with(
                 yield adapter
             finally:
                 adapter.feed.close()
+                operator.close()
 
 
 async def _with_an_owner(settings: WebSettings, sign_in: SignIn) -> None:
     """Raise `ConfigError` unless an owner can sign in."""
-    accounts = await sign_in.store.accounts_of(sign_in.adapter)
-    if not any("owner" in one.roles and one.password for one in accounts):
-        raise ConfigError(
-            f"listen = {settings.listen!r} lets others ask, and no owner can sign in:"
-            f" run `rostra account new NAME --role owner --adapter {sign_in.adapter}`"
-        )
+    if await sign_in.has_owner():
+        return
+    by_password = f"run `rostra account new NAME --role owner --adapter {sign_in.adapter}`"
+    by_provider = (
+        f"set roles.owner in [adapters.{sign_in.adapter}.sign_in.{next(iter(settings.sign_in), 'WORD')}]"
+    )
+    if not settings.sign_in:
+        advice = by_password
+    elif settings.accounts:
+        advice = f"{by_password}, or {by_provider}"
+    else:
+        advice = f"{by_provider}, or set accounts = true and {by_password}"
+    raise ConfigError(f"listen = {settings.listen!r} lets others ask, and no owner can sign in: {advice}")
 
 
-def _routes(chat: Chat, drawing: Drawing) -> Sequence[web.RouteDef]:
+def _routes(
+    chat: Chat,
+    drawing: Drawing,
+    ways: Mapping[str, Way],
+    base: str,
+    operator: Operator,
+    rank: Sequence[web.RouteDef],
+) -> Sequence[web.RouteDef]:
     def tell(request: web.Request, status: int, said: str) -> web.Response:
         if wants_page(request):
-            text = drawing.page("error.html", status=status, said=said)
+            back = "/rank" if request.path.startswith("/rank/") else "/"
+            text = drawing.page("error.html", status=status, said=said, back=back)
             return web.Response(text=text, content_type="text/html", status=status)
         return web.json_response({"error": said}, status=status)
 
@@ -101,7 +143,16 @@ def _routes(chat: Chat, drawing: Drawing) -> Sequence[web.RouteDef]:
         raise Refused(HTTPStatus.NOT_FOUND)
 
     door = Door(sign_in=chat.sign_in, drawing=drawing)
-    found = [*door.routes(), *chat.routes(), *Events(chat=chat).routes(), web.get("/static/{name}", static)]
+    entry = Entry(door=door, ways=ways, attempts=Attempts(chat.clock), base=base)
+    found = [
+        *door.routes(),
+        *entry.routes(),
+        *chat.routes(),
+        *Events(chat=chat).routes(),
+        *operator.routes(),
+        *rank,
+        web.get("/static/{name}", static),
+    ]
     return [
         *(web.route(one.method, one.path, guarded(one.handler, tell)) for one in found),
         web.route("*", "/{path:.*}", guarded(nowhere, tell)),
@@ -114,10 +165,14 @@ def _told(line: str) -> None:
     sys.stderr.flush()
 
 
-async def check(settings: WebSettings, _: Services) -> Sequence[Finding]:
-    """Say where it will answer, and how people sign in."""
-    how = "people sign in with a name and a password" if settings.accounts else "the printed link signs in"
-    return [Finding(ok=True, what=f"http://{settings.listen}/: {how}")]
+async def check(settings: WebSettings, services: Services) -> Sequence[Finding]:
+    """Say where it will answer, how people sign in, and what keeps them from it."""
+    ways = ["with a name and a password"] if settings.accounts else []
+    ways += [f"with {one.name}" for one in settings.sign_in.values()]
+    how = f"people sign in {', '.join(ways)}" if ways else "the printed link signs in"
+    where = Finding(ok=True, what=f"http://{settings.listen}/: {how}")
+    base = settings.public_url or f"http://{settings.listen}"
+    return [where, *await findings(settings.sign_in, base, services.clock)]
 
 
 component = Component(name="web", settings=WebSettings, open=opened, check=check)

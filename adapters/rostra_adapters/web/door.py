@@ -13,6 +13,7 @@ from rostra.accounts import TOKEN, new_token
 
 from .drawing import Drawing
 from .guard import Refused
+from .oauth.settings import PATH
 from .signin import COOKIE, GREETING, SignIn, TooMany, csrf_of, fits, name, put
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ class Door:
     async def _ask(self, request: web.Request) -> web.StreamResponse:
         if await self.sign_in.visit(request) is not None:
             raise web.HTTPSeeOther("/")
-        return self._form(request)
+        return self.form(request)
 
     async def _let_in(self, request: web.Request) -> web.StreamResponse:
         form = await self._filled(request)
@@ -53,12 +54,12 @@ class Door:
             account = await self.sign_in.by_password(request, given, password)
         except TooMany as error:
             said = f"That was too often. Try again in {max(1, round(error.seconds))} seconds."
-            response = self._form(request, said=said, status=HTTPStatus.TOO_MANY_REQUESTS, given=given)
+            response = self.form(request, said=said, status=HTTPStatus.TOO_MANY_REQUESTS, given=given)
             response.headers["Retry-After"] = str(max(1, round(error.seconds)))
             return response
         if account is None:
             log.info("sign-in refused", adapter=self.sign_in.adapter)
-            return self._form(request, said=WRONG, status=HTTPStatus.FORBIDDEN, given=given)
+            return self.form(request, said=WRONG, status=HTTPStatus.FORBIDDEN, given=given)
         response = _onwards()
         await self.sign_in.begin(request, response, account)
         return response
@@ -69,7 +70,7 @@ class Door:
         account = await self.sign_in.link(token)
         if account is None:
             raise Refused(HTTPStatus.NOT_FOUND, "This link was used, or its time is over.")
-        greeting = self._greeting(request)
+        greeting = self.greeting(request)
         text = self.drawing.page("link.html", name=account.name, token=token, csrf=csrf_of(greeting))
         response = web.Response(text=text, content_type="text/html")
         put(request, response, GREETING, greeting, GREETED)
@@ -96,17 +97,19 @@ class Door:
     async def _filled(self, request: web.Request) -> dict[str, str]:
         """Return a form that the browser was given by this page. Raises `Refused`."""
         form = await _form_of(request)
-        if not fits(request.cookies.get(name(GREETING, request), ""), form.get("csrf", "")):
+        if not fits(brought(request), form.get("csrf", "")):
             raise Refused(HTTPStatus.FORBIDDEN)
         return form
 
-    def _form(
+    def form(
         self, request: web.Request, *, said: str = "", status: int = 200, given: str = ""
     ) -> web.Response:
-        greeting = self._greeting(request)
+        """Return the page to sign in, which says ``said`` above all."""
+        greeting = self.greeting(request)
         text = self.drawing.page(
             "signin.html",
             accounts=self.sign_in.settings.accounts,
+            elsewhere=[(f"{PATH}/{word}", one) for word, one in self.sign_in.settings.sign_in.items()],
             csrf=csrf_of(greeting),
             said=said,
             name=given[:64],
@@ -115,9 +118,15 @@ class Door:
         put(request, response, GREETING, greeting, GREETED)
         return response
 
-    def _greeting(self, request: web.Request) -> str:
-        there = request.cookies.get(name(GREETING, request), "")
-        return there if TOKEN.fullmatch(there) else new_token()
+    def greeting(self, request: web.Request) -> str:
+        """Return the browser's greeting, a new one where it has none."""
+        return brought(request) or new_token()
+
+
+def brought(request: web.Request) -> str:
+    """Return the greeting that a browser brings; empty if it has none."""
+    there = request.cookies.get(name(GREETING, request), "")
+    return there if TOKEN.fullmatch(there) else ""
 
 
 async def _form_of(request: web.Request) -> dict[str, str]:

@@ -93,7 +93,9 @@ class SignIn:
         signed, now = await self.store.session_of(token), self.clock.now()
         if signed is None or signed.session.kind != "session" or signed.account.adapter != self.adapter:
             return None
-        if not signed.session.good(now, timedelta(hours=self.settings.idle_hours)):
+        if not signed.session.good(now, timedelta(hours=self.settings.idle_hours)) or self._shut(
+            signed.account
+        ):
             await self.store.end_session(token)
             return None
         if now - signed.session.seen_at >= TOUCH_EVERY:
@@ -102,14 +104,25 @@ class SignIn:
 
     async def by_password(self, request: web.Request, given: str, password: str) -> Account | None:
         """Return whose name and password these are. Raises `TooMany` and `StoreError`."""
-        now = self.clock.monotonic()
-        wait = self._addresses.take(request.remote or "", now)
-        wait = wait or self._names.take(given.casefold(), now)
+        self.slow_down(request)
+        wait = self._names.take(given.casefold(), self.clock.monotonic())
         if wait:
             raise TooMany(wait)
         found = await self.store.account_named(self.adapter, given)
         encoded = "" if found is None else found.password
         return found if await self.passwords.fits(encoded, password) else None
+
+    def slow_down(self, request: web.Request) -> None:
+        """Count an attempt to sign in. Raises `TooMany` where its address had so many."""
+        wait = self._addresses.take(request.remote or "", self.clock.monotonic())
+        if wait:
+            raise TooMany(wait)
+
+    def _shut(self, account: Account) -> bool:
+        """Return whether the way that somebody signs in by is configured no longer."""
+        if not account.by or (account.password and self.settings.accounts):
+            return False
+        return not any(one.knows(account.by) for one in self.settings.sign_in.values())
 
     async def by_link(self, token: str) -> Account | None:
         """Return whom a one-time link signs in, which is used by that; None if it was used, or is over."""
@@ -146,14 +159,21 @@ class SignIn:
             await self.store.end_session(token)
         drop(request, response, COOKIE)
 
+    async def has_owner(self) -> bool:
+        """Return whether an owner can sign in: by a password, or as somebody whom the settings call one."""
+        if any(one.roles.owner for one in self.settings.sign_in.values()):
+            return True
+        accounts = await self.store.accounts_of(self.adapter) if self.settings.accounts else ()
+        return any("owner" in one.roles and one.password for one in accounts)
+
     async def operator_link(self) -> str | None:
         """Return the token of a one-time link for the operator, who gets an account if there is none.
 
         None where it is not for a link to let people in: they sign in, and an owner has an account.
         """
-        accounts = await self.store.accounts_of(self.adapter)
-        if self.settings.accounts and any("owner" in one.roles and one.password for one in accounts):
+        if await self.has_owner():
             return None
+        accounts = await self.store.accounts_of(self.adapter)
         found = next((one for one in accounts if one.name == OPERATOR), None)
         if found is None:
             found = await self.store.add_account(

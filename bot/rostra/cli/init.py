@@ -78,7 +78,8 @@ def init(
     if path.exists() and not force:
         raise ConfigError(f"{str(path)!r} is there already; --force replaces it, --path names another")
     _write(path, model)
-    typer.echo(f"{path} is written. Next: rostra check --config {path}; rostra chat --config {path}")
+    at = f"--config {path}"
+    typer.echo(f"{path} is written. Next: rostra check {at}; rostra chat {at}; rostra serve {at}")
 
 
 def _set_up(adapter: str, config: Path | None, path: Path | None, model: Choice) -> None:
@@ -116,10 +117,10 @@ def _write(path: Path, model: Choice, *, adapter: str = "") -> None:
 
 
 def configuration(model: Choice, adapter: str = "") -> str:
-    """Return the text of a configuration in which ``model`` answers, on the console or with the table ``adapter``."""
+    """Return the text of a configuration in which ``model`` answers, on the page or with the table ``adapter``."""
     template = files("rostra").joinpath("templates", "config.toml").read_text(encoding="utf-8")
     if adapter:
-        head, table, rest = template.partition("[adapters.console]\n")
+        head, table, rest = template.partition("[adapters.web]\n")
         template = (
             head + adapter.rstrip() + "\n" + rest[rest.index("\n\n") :].removeprefix("\n")
             if table
