@@ -8,16 +8,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 RUN_CHECKS := .venv/.checks
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test quick soak check bench docs clean
+.PHONY: help chat test quick soak check bench screenshots docs clean
 
 help: ## show what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "make %-11s %s\n", $$1, $$2}'
 
 chat: .venv/.local ## install what it needs and chat with the bot in this terminal
 	@$(BIN)/rostra model pull embedded </dev/null
 	@$(BIN)/rostra chat
 
 test: .venv/.dev check ## run the checks and the whole suite, as CI does
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || echo "for the browser tests: apt install chromium"
 	@$(BIN)/python -m pytest -q -n 2
 
 quick: .venv/.dev ## run the unit tests that take no time each, in under a minute
@@ -36,6 +37,9 @@ check: .venv/.dev ## run the linters, the type checkers and the import contracts
 bench: .venv/.local .venv-bench/.installed ## measure everything, beside the peers
 	@$(BIN)/rostra model pull embedded </dev/null
 	@for name in pipeline storage moderation stream generate adapters gateway feedback train ppo; do $(BIN)/rostra bench $$name; done
+
+screenshots: .venv/.dev ## take the pictures of the pages in docs/pictures anew
+	@$(BIN)/python docs/rewrite_pictures.py
 
 docs: .venv/.dev ## run every block of code in the documentation
 	@$(BIN)/python -m pytest -q tests/project
