@@ -212,10 +212,22 @@ def recommend(
     )
 
 
+def _odds(logarithm: float) -> str:
+    """Return odds as people read them.
+
+    >>> _odds(math.log(34.26)), _odds(math.log(1963)), _odds(99)
+    ('34.3 to 1', '1,963 to 1', 'more than a million to 1')
+    """
+    if logarithm > math.log(1e6):
+        return "more than a million to 1"
+    odds = math.exp(logarithm)
+    return f"{odds:,.0f} to 1" if odds >= 100 else f"{odds:.3g} to 1"  # noqa: PLR2004  three digits
+
+
 def _decided(said: Sequence[float], found: Evidence, rule: Rule) -> tuple[Decision, str]:
     if found.decided_at:
         better = sum(said[: found.decided_at]) > 0
-        odds = f"evidence of {math.exp(min(found.highest, 700)):.3g} to 1 after {found.decided_at} tasks"
+        odds = f"evidence of {_odds(found.highest)} after {found.decided_at} tasks"
         if better and found.high >= EVEN + rule.gain:
             return "promote", f"the candidate is better: {odds}"
         return "keep", f"the candidate is {'hardly better' if better else 'worse'}: {odds}"
