@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from playwright.async_api import Browser, Page
 from visitor import DESK, WATCH, Visitor
 
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds until something that should be seen is missed: far more than it takes, for machines that are busy."""
 
 Visit: TypeAlias = Callable[..., Awaitable[Visitor]]
