@@ -22,7 +22,7 @@ from rostra.talks import SomebodyElses, Talk
 
 from .adapter import Web
 from .drawing import Drawing
-from .guard import Refused, body_of
+from .guard import Refused, body_of, text_in
 from .levels import Level, by_role
 from .settings import WebSettings
 from .shown import BASE, ON, PICTURES, QUIET, VIEW, Face, exchange_of, exchanges, files_of
@@ -132,7 +132,10 @@ class Chat:
     async def _say(self, request: web.Request) -> web.StreamResponse:
         visit = await self.visitor(request)
         given = await body_of(request)
-        text, instead = _text(given, "text", self.settings.message_characters), _text(given, "instead_of", 80)
+        text, instead = (
+            text_in(given, "text", self.settings.message_characters),
+            text_in(given, "instead_of", 80),
+        )
         if not text.strip():
             raise Refused(HTTPStatus.BAD_REQUEST)
         id_ = request.match_info["talk"]
@@ -196,9 +199,9 @@ class Chat:
             id=_event_id(talk.id, given),
             place=talk.place,
             author=visit.account.person,
-            control=_text(given, "control", 80),
+            control=text_in(given, "control", 80),
             sent_at=self.clock.now(),
-            values=tuple(_text({"value": value}, "value", FIELD) for value in values),  # pyright: ignore[reportUnknownVariableType]  JSON
+            values=tuple(text_in({"value": value}, "value", FIELD) for value in values),  # pyright: ignore[reportUnknownVariableType]  JSON
             extra=_where(given),
         )
         await self.store.ask(talk, event.id)
@@ -215,8 +218,8 @@ class Chat:
             id=_event_id(talk.id, given),
             place=talk.place,
             author=visit.account.person,
-            form=_text(given, "form", 80),
-            fields={name: _text(filled, name, FIELD) for name in filled},
+            form=text_in(given, "form", 80),
+            fields={name: text_in(filled, name, FIELD) for name in filled},
             sent_at=self.clock.now(),
             extra=_where(given),
         )
@@ -263,7 +266,7 @@ def _under_way(entry: Entry) -> bool:
 
 def _event_id(talk: str, given: Mapping[str, Any]) -> str:
     """Return the id of an event: the browser's own, in its conversation, so that nobody's is another's."""
-    own = _text(given, "id", 32)
+    own = text_in(given, "id", 32)
     if not ID.fullmatch(own):
         raise Refused(HTTPStatus.BAD_REQUEST)
     return f"{talk}.{own}"
@@ -271,13 +274,4 @@ def _event_id(talk: str, given: Mapping[str, Any]) -> str:
 
 def _where(given: Mapping[str, Any]) -> Mapping[str, str]:
     base = VIEW if given.get("base") == VIEW else "answer"
-    return {ON: _text(given, "on", 80), BASE: base}
-
-
-def _text(given: Mapping[str, Any], name: str, most: int) -> str:
-    value = given.get(name, "")
-    if not isinstance(value, str):
-        raise Refused(HTTPStatus.BAD_REQUEST)
-    if len(value) > most:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return value
+    return {ON: text_in(given, "on", 80), BASE: base}

@@ -12,7 +12,7 @@ from aiohttp import web
 from rostra.accounts import TOKEN, new_token
 
 from .drawing import Drawing
-from .guard import Refused
+from .guard import Refused, form_of, onwards
 from .oauth.settings import PATH
 from .signin import COOKIE, GREETING, SignIn, TooMany, csrf_of, fits, name, put
 
@@ -60,7 +60,7 @@ class Door:
         if account is None:
             log.info("sign-in refused", adapter=self.sign_in.adapter)
             return self.form(request, said=WRONG, status=HTTPStatus.FORBIDDEN, given=given)
-        response = _onwards()
+        response = onwards()
         await self.sign_in.begin(request, response, account)
         return response
 
@@ -81,22 +81,22 @@ class Door:
         account = await self.sign_in.by_link(form.get("token", ""))
         if account is None:
             raise Refused(HTTPStatus.NOT_FOUND, "This link was used, or its time is over.")
-        response = _onwards()
+        response = onwards()
         await self.sign_in.begin(request, response, account)
         return response
 
     async def _let_out(self, request: web.Request) -> web.StreamResponse:
-        form = await _form_of(request)
+        form = await form_of(request)
         token = request.cookies.get(name(COOKIE, request), "")
         if not fits(token, form.get("csrf", "")):
             raise Refused(HTTPStatus.FORBIDDEN)
-        response = _onwards("/sign-in")
+        response = onwards("/sign-in")
         await self.sign_in.end(request, response)
         return response
 
     async def _filled(self, request: web.Request) -> dict[str, str]:
         """Return a form that the browser was given by this page. Raises `Refused`."""
-        form = await _form_of(request)
+        form = await form_of(request)
         if not fits(brought(request), form.get("csrf", "")):
             raise Refused(HTTPStatus.FORBIDDEN)
         return form
@@ -127,13 +127,3 @@ def brought(request: web.Request) -> str:
     """Return the greeting that a browser brings; empty if it has none."""
     there = request.cookies.get(name(GREETING, request), "")
     return there if TOKEN.fullmatch(there) else ""
-
-
-async def _form_of(request: web.Request) -> dict[str, str]:
-    if request.content_type != "application/x-www-form-urlencoded":
-        raise Refused(HTTPStatus.BAD_REQUEST)
-    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-
-
-def _onwards(path: str = "/") -> web.Response:
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})

@@ -33,6 +33,7 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+FORM = "application/x-www-form-urlencoded"
 SAFE = frozenset({"GET", "HEAD"})
 SAID: Mapping[int, str] = {
     400: "This request cannot be read.",
@@ -128,6 +129,28 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Refused(HTTPStatus.BAD_REQUEST)
     return given  # pyright: ignore[reportUnknownVariableType]  JSON
+
+
+async def form_of(request: web.Request) -> dict[str, str]:
+    """Return the fields of the form that ``request`` brings. Raises `Refused`."""
+    if request.content_type != FORM:
+        raise Refused(HTTPStatus.BAD_REQUEST)
+    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+
+
+def text_in(given: Mapping[str, Any], name: str, most: int) -> str:
+    """Return the text that something which was sent has under a name; empty if it has none. Raises `Refused`."""
+    value = given.get(name, "")
+    if not isinstance(value, str):
+        raise Refused(HTTPStatus.BAD_REQUEST)
+    if len(value) > most:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return value
+
+
+def onwards(path: str = "/") -> web.Response:
+    """Lead a browser on to another page of ours."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
 
 
 def wants_page(request: web.Request) -> bool:

@@ -26,9 +26,9 @@ from rostra.stores import Store
 from rostra.verdicts import Decision, Passage
 
 from .drawing import Drawing
-from .guard import Handler, Refused
+from .guard import Handler, Refused, onwards, text_in
 from .markdown import html
-from .rank_door import RankDoor, Ranker, onwards
+from .rank_door import RankDoor, Ranker
 from .rank_shown import Answered, Row, answered, ballot_of, row
 
 ID = re.compile(r"[0-9a-f]{32}")
@@ -143,7 +143,7 @@ class Rank:
 
     async def _next(self, request: web.Request) -> web.StreamResponse:
         who, given, scripted = await self.door.writer(request)
-        campaign, wanted = None, _text(given, "campaign", 32)
+        campaign, wanted = None, text_in(given, "campaign", 32)
         if wanted:
             plans = await self.store.campaigns(who.place)
             campaign = next((one for one in plans if one.id == wanted), None)
@@ -157,7 +157,7 @@ class Rank:
 
     async def _consent(self, request: web.Request) -> web.StreamResponse:
         who, given, _ = await self.door.writer(request)
-        scope, then = AGREE.get(_text(given, "scope", 8)), _text(given, "then", 32)
+        scope, then = AGREE.get(text_in(given, "scope", 8)), text_in(given, "then", 32)
         if scope is not None:
             scopes, at = notices.implied(scope), self.clock.now()
             for one in notices.said(scopes, who.person, who.place, granted=True, evidence="page", at=at):
@@ -201,7 +201,7 @@ class Rank:
     async def _draft(self, request: web.Request) -> web.StreamResponse:
         who, given, _ = await self.door.writer(request)
         sheet = await self._rated(request, who)
-        said = _text(given, "ranking", RANKING)
+        said = text_in(given, "ranking", RANKING)
         now = await self.booth.arrange(self._visitor(who, _event(sheet, given)), sheet.assignment.id, said)
         return web.json_response({"held": now.assignment.state == "leased"})
 
@@ -209,7 +209,7 @@ class Rank:
         who, given, scripted = await self.door.writer(request)
         sheet = await self._rated(request, who)
         visitor, ballot = self._visitor(who, _event(sheet, given)), sheet.assignment.id
-        words = _text(given, "say", 8) or _text(given, "ranking", RANKING)
+        words = text_in(given, "say", 8) or text_in(given, "ranking", RANKING)
         try:
             said = await self.booth.answer(visitor, ballot, words)
             if said.ranking is None:  # points that lack some: whoever saves them wants them as they are
@@ -223,7 +223,7 @@ class Rank:
     async def _write(self, request: web.Request) -> web.StreamResponse:
         who, given, scripted = await self.door.writer(request)
         sheet = await self._rated(request, who)
-        text = _text(given, "text", TEXT)
+        text = text_in(given, "text", TEXT)
         if not text.strip():
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Write something first.")
         if self.moderation is None:
@@ -281,19 +281,10 @@ def _sentence(error: RankingError) -> str:
 
 def _event(sheet: Sheet, given: Mapping[str, Any]) -> str:
     """Return the id of what was done: the browser's own, on its ballot, so that nobody's is another's."""
-    own = _text(given, "id", 32)
+    own = text_in(given, "id", 32)
     if not ID.fullmatch(own):
         raise Refused(HTTPStatus.BAD_REQUEST)
     return f"{sheet.assignment.id}.{own}"
-
-
-def _text(given: Mapping[str, Any], field: str, most: int) -> str:
-    value = given.get(field, "")
-    if not isinstance(value, str):
-        raise Refused(HTTPStatus.BAD_REQUEST)
-    if len(value) > most:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return value
 
 
 def open_rank(services: Services, store: Store, door: RankDoor) -> Rank:

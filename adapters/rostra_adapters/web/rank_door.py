@@ -19,8 +19,9 @@ from rostra.passes import Pass
 from rostra.places import Permission, Person, Place
 from rostra.stores import Store
 
+from .door import brought
 from .drawing import Drawing
-from .guard import Refused, body_of
+from .guard import FORM, Refused, body_of, form_of, onwards
 from .levels import Level, home
 from .settings import WebSettings
 from .signin import GREETING, SignIn, csrf_of, drop, fits, name, put
@@ -28,7 +29,6 @@ from .signin import GREETING, SignIn, csrf_of, drop, fits, name, put
 COOKIE = "rostra-rank"
 GREETED = 3600
 """Seconds that a form to go on is good."""
-FORM = "application/x-www-form-urlencoded"
 OVER = "This link was used, or its time is over. Write /rank web in the chat to get a new one."
 
 
@@ -168,8 +168,7 @@ class RankDoor:
         found = await self._good(token, "link")
         if found is None:
             raise Refused(HTTPStatus.NOT_FOUND, OVER)
-        there = request.cookies.get(name(GREETING, request), "")
-        greeting = there if TOKEN.fullmatch(there) else new_token()
+        greeting = brought(request) or new_token()
         text = self.drawing.page(
             "rank_link.html", platform=found.place.adapter, token=token, csrf=csrf_of(greeting)
         )
@@ -217,15 +216,3 @@ class RankDoor:
         before = request.cookies.get(name(COOKIE, request), "")
         if TOKEN.fullmatch(before):
             await self.store.end_pass(before)
-
-
-async def form_of(request: web.Request) -> dict[str, str]:
-    """Return the fields of a form. Raises `Refused`."""
-    if request.content_type != FORM:
-        raise Refused(HTTPStatus.BAD_REQUEST)
-    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-
-
-def onwards(path: str) -> web.Response:
-    """Lead a browser on to another page of ours."""
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})

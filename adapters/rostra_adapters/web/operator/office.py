@@ -21,7 +21,7 @@ from rostra.stores import Store
 from rostra.views import View
 
 from ..drawing import Drawing
-from ..guard import Refused
+from ..guard import Refused, form_of
 from ..levels import Level, home
 from ..signin import SignIn, Visit, fits
 
@@ -106,9 +106,7 @@ class Office:
 
     async def form(self, request: web.Request, guest: Guest) -> Mapping[str, str]:
         """Return a form that ``guest`` was given by one of these pages. Raises `Refused`."""
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise Refused(HTTPStatus.BAD_REQUEST)
-        filled = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+        filled = await form_of(request)
         if not fits(guest.visit.token, filled.get("csrf", "")):
             raise Refused(HTTPStatus.FORBIDDEN)
         return filled
